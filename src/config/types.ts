@@ -1,0 +1,79 @@
+import type { Duration } from '../base/duration.ts';
+
+export type QuiesceMode = 'stop' | 'pause' | 'none';
+export type HookPhase = 'before-stop' | 'while-stopped' | 'after-start' | 'finally';
+
+interface HookBase {
+  /** Unique within the instance; default `<kind>-<service>` (numbered when taken). */
+  readonly name: string;
+  readonly phase: HookPhase;
+  readonly timeout: Duration;
+  /** `abort` fails the run; `warn` notes it and goes on (exit 3). */
+  readonly onFailure: 'abort' | 'warn';
+}
+
+export interface PostgresHook extends HookBase {
+  readonly kind: 'postgres';
+  readonly service: string;
+  /** `all` = every database that allows connections, templates left out. */
+  readonly databases: 'all' | readonly string[];
+  /** Default: POSTGRES_USER of the container, else `postgres`. */
+  readonly user?: string;
+  /** Given to the process as PGPASSWORD, never on a command line. */
+  readonly password?: string;
+  readonly globals: boolean;
+}
+
+export interface SqliteHook extends HookBase {
+  readonly kind: 'sqlite';
+  readonly service: string;
+  /** Absolute path in the container; it must lie in one of its mounts. */
+  readonly path: string;
+  readonly check: 'quick' | 'full';
+  readonly checkpoint: boolean;
+  /** Online backup into dumps/. */
+  readonly backup: boolean;
+}
+
+export interface CommandHook extends HookBase {
+  readonly kind: 'command';
+  /** In this service's container, or undefined: on the host. */
+  readonly service?: string;
+  /** An argument list, run without a shell; a string is run by the container's `sh -c` (services only). */
+  readonly command: readonly string[] | string;
+  readonly user?: string;
+  readonly workingDir?: string;
+  /** stdout is kept as dumps/<service|host>/<save>; a plain file name. */
+  readonly save?: string;
+}
+
+export type HookConfig = PostgresHook | SqliteHook | CommandHook;
+
+/** A stack under its short name, with every default filled in. Paths are absolute. */
+export interface Instance {
+  readonly name: string;
+  /** Compose project name. */
+  readonly project: string;
+  /** Empty when no configuration names it: the containers' labels are asked. */
+  readonly composeFiles: readonly string[];
+  readonly envFile: string | undefined;
+  readonly backups: string;
+  /** IANA zone for the snapshot's name. */
+  readonly timezone: string;
+  readonly quiesce: QuiesceMode;
+  readonly services: Readonly<Record<string, { readonly quiesce: QuiesceMode }>>;
+  readonly include: readonly string[];
+  readonly exclude: readonly string[];
+  /** `auto`: the host path where it is reachable, else the Engine's archive API. */
+  readonly copy: 'auto' | 'host' | 'api';
+  readonly hooks: readonly HookConfig[];
+  readonly logs: boolean;
+  readonly limits: {
+    /** How long a service that was healthy may take to be healthy again. */
+    readonly health: Duration;
+    /** When it is reached the copy is abandoned and the services come back. 0 = no limit. */
+    readonly maxDowntime: Duration;
+  };
+  /** `config` or `running`: where this instance was found. */
+  readonly from: 'config' | 'running';
+}

@@ -1,0 +1,159 @@
+import type { Readable, Writable } from 'node:stream';
+
+/** State words of the Engine API. */
+export type ContainerState =
+  | 'created'
+  | 'running'
+  | 'paused'
+  | 'restarting'
+  | 'removing'
+  | 'exited'
+  | 'dead'
+  | 'stopping';
+
+export interface RestartPolicy {
+  /** `no`, `always`, `on-failure` or `unless-stopped`. */
+  readonly name: string;
+  readonly maximumRetryCount: number;
+}
+
+/** One entry of a container's `Mounts`: what is really mounted. */
+export interface ContainerMount {
+  readonly type: 'volume' | 'bind' | 'tmpfs' | 'npipe' | 'cluster' | 'image';
+  /** Volume name; only for volumes. */
+  readonly name?: string;
+  /** Path on the engine's host. */
+  readonly source: string;
+  /** Path in the container. */
+  readonly destination: string;
+  readonly driver?: string;
+  readonly writable: boolean;
+}
+
+/** What the tool needs of a container inspect, in its own words. */
+export interface ContainerDetails {
+  readonly id: string;
+  /** Without the leading slash. */
+  readonly name: string;
+  readonly labels: Readonly<Record<string, string>>;
+  /** The image as it was asked for (`postgres:17`). */
+  readonly image: string;
+  /** `sha256:…` */
+  readonly imageId: string;
+  readonly state: ContainerState;
+  readonly health: 'none' | 'starting' | 'healthy' | 'unhealthy';
+  readonly exitCode: number;
+  /** ISO 8601 with ns, as the engine writes it. */
+  readonly startedAt: string;
+  readonly finishedAt: string;
+  readonly restartCount: number;
+  readonly restartPolicy: RestartPolicy;
+  readonly autoRemove: boolean;
+  /** Seconds; undefined = the engine's default of 10. */
+  readonly stopTimeout: number | undefined;
+  readonly networkMode: string;
+  readonly ipcMode: string;
+  readonly pidMode: string;
+  readonly volumesFrom: readonly string[];
+  readonly links: readonly string[];
+  /** `KEY=value` lines; holds secrets: never log, never write. */
+  readonly env: readonly string[];
+  readonly user: string;
+  readonly mounts: readonly ContainerMount[];
+}
+
+export interface VolumeDetails {
+  readonly name: string;
+  readonly driver: string;
+  readonly mountpoint: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly options: Readonly<Record<string, string>>;
+}
+
+export interface EngineInfo {
+  readonly id: string;
+  readonly version: string;
+  readonly apiVersion: string;
+  readonly name: string;
+  readonly os: string;
+  readonly kernel: string;
+  readonly rootDir: string;
+  /** True when the engine's paths are this machine's paths (same host name and kernel, unix socket). */
+  readonly local: boolean;
+}
+
+export interface ExecRequest {
+  readonly command: readonly string[];
+  /** Extra `KEY=value` of the process; the place for a password (never the command). */
+  readonly env?: readonly string[];
+  readonly user?: string;
+  readonly workingDir?: string;
+  readonly privileged?: boolean;
+  readonly stdin?: Readable;
+  /** Receives stdout with back-pressure; ended when the process ends. Without it stdout is dropped. */
+  readonly stdout?: Writable;
+  readonly stderr?: Writable;
+  /** On abort the process *inside the container* is ended too (TERM, then KILL), then the call rejects. */
+  readonly signal?: AbortSignal;
+}
+
+export interface EngineEvent {
+  /** `start`, `die`, `destroy` … */
+  readonly action: string;
+  readonly containerId: string;
+  readonly timeNano: bigint;
+}
+
+/**
+ * The Docker Engine as this tool sees it. Calls reject with StackBackupError `engine-*`; a container
+ * that is gone rejects with `engine-failed` and `details.status === 404`. Every call takes an optional
+ * AbortSignal and has a deadline of its own.
+ */
+export interface Engine {
+  /** `unix:///var/run/docker.sock`, `tcp://…`. */
+  readonly endpoint: string;
+  info(): Promise<EngineInfo>;
+  /** Ids of all containers (any state) that carry all these labels (`key` or `key=value`). */
+  containers(labels: readonly string[]): Promise<readonly string[]>;
+  inspect(id: string): Promise<ContainerDetails>;
+  /** Stops with the container's own signal and grace period. Already stopped is success. */
+  stop(id: string, signal?: AbortSignal): Promise<void>;
+  /** Starts. Already started is success. */
+  start(id: string, signal?: AbortSignal): Promise<void>;
+  pause(id: string): Promise<void>;
+  unpause(id: string): Promise<void>;
+  setRestartPolicy(id: string, policy: RestartPolicy): Promise<void>;
+  /** Runs a process in a running container; resolves with its exit code. */
+  exec(id: string, request: ExecRequest): Promise<number>;
+  /** Undefined when there is no such volume. */
+  volume(name: string): Promise<VolumeDetails | undefined>;
+  /** Repository digests (`repo@sha256:…`) of an image; empty when there are none or it is gone. */
+  imageDigests(imageId: string): Promise<readonly string[]>;
+  /** Container events of a compose project from now on, until the signal aborts. */
+  watch(project: string, onEvent: (event: EngineEvent) => void, signal: AbortSignal): Promise<void>;
+  /** stdout and stderr of a container, demultiplexed, oldest first. */
+  logs(id: string, since?: Date): Promise<Readable>;
+  /**
+   * A created, never started container of an empty image that mounts volumes and binds under the given
+   * targets, so that the archive calls reach their bytes. `remove` it (and its image) when done.
+   */
+  createHolder(request: HolderRequest): Promise<string>;
+  /** Removes a holder made by `createHolder` and, when it was the last, the empty image. */
+  removeHolder(id: string): Promise<void>;
+  /** An uncompressed tar of `path` in the container; entry names start with the path's base name. */
+  readArchive(id: string, path: string, signal?: AbortSignal): Promise<Readable>;
+  /** Unpacks a tar under `path` in the container. */
+  writeArchive(id: string, path: string, tar: Readable): Promise<void>;
+}
+
+export interface HolderRequest {
+  /** Marks the holder as this run's (label `io.stack-backup.run`), so that recovery finds it. */
+  readonly run: string;
+  readonly mounts: readonly {
+    readonly kind: 'volume' | 'bind';
+    /** Volume name or host path. It must exist: the engine silently creates a misspelt volume. */
+    readonly source: string;
+    readonly target: string;
+    readonly readOnly: boolean;
+  }[];
+}

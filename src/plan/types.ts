@@ -1,0 +1,51 @@
+import type { Warning } from '../base/events.ts';
+import type { HookConfig, Instance } from '../config/types.ts';
+import type { CopyTask, TreeSize } from '../copy/types.ts';
+import type { Consistency } from '../snapshot/types.ts';
+import type { Mount, SkippedMount, Stack } from '../stack/types.ts';
+
+/** One container the run will quiesce, and why it does it this way and at this place. */
+export interface PlannedContainer {
+  readonly id: string;
+  readonly name: string;
+  readonly service: string;
+  readonly action: 'stop' | 'pause';
+  readonly stateBefore: 'running' | 'restarting' | 'paused';
+  /** Wait for health after the start: it was healthy before. */
+  readonly awaitHealth: boolean;
+  readonly reason: string;
+}
+
+/** One container that is left as it is. */
+export interface UntouchedContainer {
+  readonly id: string;
+  readonly name: string;
+  readonly service: string;
+  readonly state: string;
+  readonly reason: string;
+}
+
+export interface PlannedCopy {
+  readonly task: CopyTask;
+  readonly mount: Mount;
+  readonly reason: string;
+  readonly consistency: Consistency;
+  /** From the pre-flight walk; undefined when it could not be measured (api). */
+  readonly size: TreeSize | undefined;
+}
+
+/** Everything a backup will do, as data. Printing it is the dry run. */
+export interface BackupPlan {
+  readonly instance: Instance;
+  readonly stack: Stack;
+  /** First wave first. Starting goes through them backwards. */
+  readonly stopWaves: readonly (readonly PlannedContainer[])[];
+  readonly untouched: readonly UntouchedContainer[];
+  readonly copies: readonly PlannedCopy[];
+  readonly skipped: readonly SkippedMount[];
+  readonly hooks: readonly HookConfig[];
+  readonly warnings: readonly Warning[];
+  /** Predicted, milliseconds; undefined when nothing is stopped. */
+  readonly predictedDowntimeMs: number | undefined;
+  readonly needed: { readonly bytes: number; readonly inodes: number };
+}

@@ -1,0 +1,125 @@
+import type { Warning } from '../base/events.ts';
+
+export type SnapshotType = 'manual' | 'scheduled' | 'pre-deploy' | 'pre-migration' | 'pre-restore';
+
+/**
+ * How far the files of a service can be trusted.
+ * `clean`: the process had ended by itself · `crash`: as after a power cut (frozen, or killed after its
+ * grace period) · `dump-only`: it kept running, only its dumps are kept · `cold`: it was not running.
+ */
+export type Consistency = 'clean' | 'crash' | 'dump-only' | 'cold';
+
+export interface ManifestContainer {
+  readonly id: string;
+  readonly name: string;
+  readonly service: string;
+  readonly image: string;
+  readonly imageId: string;
+  readonly digests: readonly string[];
+  readonly stateBefore: string;
+  readonly healthBefore: string;
+  readonly restartPolicy: string;
+  /** What the run did with it. */
+  readonly quiesced: 'stop' | 'pause' | 'none';
+  readonly consistency: Consistency;
+  /** Exit code of the stop, where it was stopped. */
+  readonly exitCode?: number;
+  /** From the moment it was asked to stop (or frozen) until it served again. 0 when it was left alone. */
+  readonly downtimeMs: number;
+}
+
+export interface ManifestMount {
+  readonly kind: 'volume' | 'bind';
+  readonly name: string;
+  /** Relative to the snapshot folder. */
+  readonly path: string;
+  readonly form: 'tree' | 'archive';
+  readonly method: 'host' | 'api';
+  /** Where it was on the host. */
+  readonly source: string;
+  readonly driver: string;
+  readonly options: Readonly<Record<string, string>>;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly anonymous: boolean;
+  readonly external: boolean;
+  readonly users: readonly {
+    readonly service: string;
+    readonly destination: string;
+    readonly writable: boolean;
+  }[];
+  readonly entries: number;
+  readonly files: number;
+  readonly bytes: number;
+  readonly lost: readonly string[];
+  readonly consistency: Consistency;
+  /** Relative path of its index. */
+  readonly index: string;
+}
+
+export interface ManifestDump {
+  readonly hook: string;
+  readonly kind: string;
+  readonly service: string;
+  /** Relative to the snapshot folder. */
+  readonly path: string;
+  readonly bytes: number;
+  readonly format: string;
+  /** Version of the server or library that wrote it. */
+  readonly version?: string;
+  readonly database?: string;
+}
+
+export interface ManifestHook {
+  readonly name: string;
+  readonly kind: string;
+  readonly phase: string;
+  readonly ok: boolean;
+  readonly ms: number;
+  readonly summary: string;
+}
+
+/** `manifest.json`, written last: it is the commit. schemas/manifest.schema.json is its contract. */
+export interface Manifest {
+  readonly $schema: string;
+  readonly version: 1;
+  readonly run: string;
+  readonly snapshot: string;
+  readonly instance: string;
+  readonly project: string;
+  readonly type: SnapshotType;
+  readonly tags: Readonly<Record<string, string>>;
+  readonly note: string;
+  readonly outcome: 'complete' | 'complete-with-warnings';
+  readonly timezone: string;
+  /** ISO 8601. */
+  readonly started: string;
+  /** The moment the data is of: when the last service had been quiesced. */
+  readonly consistent: string;
+  readonly finished: string;
+  readonly tool: { readonly version: string; readonly node: string };
+  readonly engine: {
+    readonly id: string;
+    readonly version: string;
+    readonly api: string;
+    readonly os: string;
+  };
+  readonly compose: { readonly version: string | null; readonly files: readonly string[] };
+  readonly host: string;
+  readonly containers: readonly ManifestContainer[];
+  readonly mounts: readonly ManifestMount[];
+  readonly skipped: readonly {
+    readonly kind: string;
+    readonly name: string;
+    readonly services: readonly string[];
+    readonly reason: string;
+  }[];
+  readonly dumps: readonly ManifestDump[];
+  readonly hooks: readonly ManifestHook[];
+  readonly downtime: {
+    readonly maxMs: number;
+    readonly windowMs: number;
+    readonly services: Readonly<Record<string, number>>;
+  };
+  readonly totals: { readonly entries: number; readonly files: number; readonly bytes: number };
+  readonly warnings: readonly Warning[];
+}
