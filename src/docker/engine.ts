@@ -129,8 +129,12 @@ export interface Engine {
   volume(name: string): Promise<VolumeDetails | undefined>;
   /** Repository digests (`repo@sha256:…`) of an image; empty when there are none or it is gone. */
   imageDigests(imageId: string): Promise<readonly string[]>;
-  /** Container events of a compose project from now on, until the signal aborts. */
-  watch(project: string, onEvent: (event: EngineEvent) => void, signal: AbortSignal): Promise<void>;
+  /** Resolves when the engine tells container events of a compose project, until the signal aborts. */
+  watch(
+    project: string,
+    onEvent: (event: EngineEvent) => void,
+    signal: AbortSignal,
+  ): Promise<{ readonly ended: Promise<void> }>;
   /** stdout and stderr of a container, demultiplexed, oldest first. */
   logs(id: string, since?: Date): Promise<Readable>;
   /**

@@ -1,0 +1,235 @@
+import { hostname, release } from 'node:os';
+import type { Readable } from 'node:stream';
+import Docker from 'dockerode';
+import { StackBackupError } from '../base/errors.ts';
+import { demultiplex } from './demux.ts';
+import { type Endpoint, resolveEndpoint } from './endpoint.ts';
+import type { ContainerDetails, Engine, EngineEvent, EngineInfo } from './engine.ts';
+import { execIn } from './exec.ts';
+import { engineFailure, statusOf } from './failure.ts';
+import { createHolderContainer, removeHolderContainer } from './holder.ts';
+import { detailsOf } from './inspected.ts';
+import { linesOf, logStream } from './streams.ts';
+
+/** The oldest Engine API whose behaviour was measured (Docker Engine 20.10). */
+const oldestApi = [1, 41] as const;
+
+/** Deadlines in ms. Archive calls lock their container, and a busy engine answers an inspect late. */
+const callLimit = 60_000;
+const defaultGraceSeconds = 10;
+
+const isOld = (apiVersion: string): boolean => {
+  const [major = 0, minor = 0] = apiVersion.split('.').map(Number);
+  return major < oldestApi[0] || (major === oldestApi[0] && minor < oldestApi[1]);
+};
+
+/** Connects to the engine the docker CLI would use, and makes sure that it answers and is new enough. */
+export const connectEngine = async (endpoint?: Endpoint): Promise<Engine> => {
+  const at = endpoint ?? (await resolveEndpoint());
+  const engine = createEngine(new Docker(at.options), at.address);
+  const info = await engine.info();
+  if (isOld(info.apiVersion))
+    throw new StackBackupError(
+      'engine-too-old',
+      `the engine at ${at.address} is ${info.version} (API ${info.apiVersion}); API ${oldestApi.join('.')} is needed`,
+      { next: 'Upgrade to Docker Engine 20.10 or newer.' },
+    );
+  return engine;
+};
+
+const createEngine = (docker: Docker, address: string): Engine => {
+  let isLocal: boolean | undefined;
+
+  /** One call with its deadline, its failure in our words. `ok` lists statuses that mean "already so". */
+  const call = async <T>(
+    doing: string,
+    work: (signal: AbortSignal) => Promise<T>,
+    options: {
+      readonly signal?: AbortSignal | undefined;
+      readonly limit?: number;
+      readonly ok?: number;
+    } = {},
+  ): Promise<T | undefined> => {
+    const deadline = AbortSignal.timeout(options.limit ?? callLimit);
+    const signal = options.signal === undefined ? deadline : AbortSignal.any([options.signal, deadline]);
+    try {
+      return await work(signal);
+    } catch (error) {
+      if (options.ok !== undefined && statusOf(error) === options.ok) return undefined;
+      throw engineFailure(error, doing, address, options.signal);
+    }
+  };
+  const must = async <T>(doing: string, work: (signal: AbortSignal) => Promise<T>): Promise<T> =>
+    (await call(doing, work)) as T;
+
+  const inspect = async (id: string): Promise<ContainerDetails> =>
+    detailsOf(
+      await must(`inspect container ${id}`, (abortSignal) =>
+        docker.getContainer(id).inspect({ abortSignal }),
+      ),
+    );
+
+  const info = async (): Promise<EngineInfo> => {
+    const said = await must('ask the engine what it is', (abortSignal) =>
+      Promise.all([abortable(docker).info({ abortSignal }), abortable(docker).version({ abortSignal })]),
+    );
+    const [about, version] = said;
+    isLocal = address.startsWith('unix://') && about.Name === hostname() && about.KernelVersion === release();
+    return {
+      id: about.ID ?? '',
+      version: version.Version,
+      apiVersion: version.ApiVersion,
+      name: about.Name ?? '',
+      os: about.OperatingSystem ?? '',
+      kernel: about.KernelVersion ?? '',
+      rootDir: about.DockerRootDir ?? '',
+      local: isLocal,
+    };
+  };
+
+  return {
+    endpoint: address,
+    info,
+    inspect,
+    containers: async (labels) => {
+      const found = await must('list containers', (abortSignal) =>
+        docker.listContainers({ all: true, filters: { label: [...labels] }, abortSignal }),
+      );
+      return found.map((container) => container.Id);
+    },
+    stop: async (id, signal) => {
+      const { stopTimeout } = await inspect(id);
+      // A negative grace period means: wait for ever. The caller's signal is the limit then.
+      const grace = stopTimeout ?? defaultGraceSeconds;
+      const limit = grace < 0 ? 2 ** 31 - 1 : grace * 1000 + callLimit;
+      await call(`stop container ${id}`, (abortSignal) => docker.getContainer(id).stop({ abortSignal }), {
+        signal,
+        limit,
+        ok: 304,
+      });
+    },
+    start: async (id, signal) => {
+      await call(`start container ${id}`, (abortSignal) => docker.getContainer(id).start({ abortSignal }), {
+        signal,
+        ok: 304,
+      });
+    },
+    pause: async (id) => {
+      await must(`pause container ${id}`, (abortSignal) => docker.getContainer(id).pause({ abortSignal }));
+    },
+    unpause: async (id) => {
+      await must(`unpause container ${id}`, (abortSignal) =>
+        docker.getContainer(id).unpause({ abortSignal }),
+      );
+    },
+    setRestartPolicy: async (id, policy) => {
+      await must(`set the restart policy of container ${id}`, () =>
+        docker.getContainer(id).update({
+          RestartPolicy: { Name: policy.name, MaximumRetryCount: policy.maximumRetryCount },
+        }),
+      );
+    },
+    exec: async (id, request) => {
+      try {
+        return await execIn(docker.getContainer(id), request, isLocal ?? (await info()).local);
+      } catch (error) {
+        throw engineFailure(
+          error,
+          `run ${request.command[0] ?? ''} in container ${id}`,
+          address,
+          request.signal,
+        );
+      }
+    },
+    volume: async (name) => {
+      const found = await call(
+        `inspect volume ${name}`,
+        (abortSignal) => docker.getVolume(name).inspect({ abortSignal }),
+        { ok: 404 },
+      );
+      return found === undefined
+        ? undefined
+        : {
+            name: found.Name,
+            driver: found.Driver,
+            mountpoint: found.Mountpoint,
+            labels: found.Labels ?? {},
+            options: found.Options ?? {},
+          };
+    },
+    imageDigests: async (imageId) => {
+      const found = await call(`inspect image ${imageId}`, () => docker.getImage(imageId).inspect(), {
+        ok: 404,
+      });
+      return found?.RepoDigests ?? [];
+    },
+    watch: async (project, onEvent, signal) => {
+      const doing = 'watch the events of the engine';
+      const filters = { type: ['container'], label: [`com.docker.compose.project=${project}`] };
+      const stream = await must(doing, () => abortable(docker).getEvents({ filters, abortSignal: signal }));
+      const read = async (): Promise<void> => {
+        try {
+          for await (const line of linesOf(stream)) onEvent(eventOf(line));
+        } catch (error) {
+          if (!signal.aborted) throw engineFailure(error, doing, address, signal);
+        }
+      };
+      return { ended: read() };
+    },
+    logs: async (id, since) => {
+      const raw = await must(`read the log of container ${id}`, () =>
+        docker.getContainer(id).logs({
+          stdout: true,
+          stderr: true,
+          timestamps: true,
+          follow: true,
+          until: Math.floor(Date.now() / 1000),
+          ...(since === undefined ? {} : { since: Math.floor(since.getTime() / 1000) }),
+        }),
+      );
+      return logStream(raw as unknown as Readable, demultiplex);
+    },
+    createHolder: (request) => must('make a holder container', () => createHolderContainer(docker, request)),
+    removeHolder: async (id) => {
+      await must(`remove holder ${id}`, () => removeHolderContainer(docker, id));
+    },
+    readArchive: async (id, path, signal) =>
+      (await call(
+        `read ${path} of container ${id}`,
+        () =>
+          docker
+            .getContainer(id)
+            .getArchive({ path, ...(signal === undefined ? {} : { abortSignal: signal }) }),
+        { signal, limit: 2 ** 31 - 1 },
+      )) as Readable,
+    writeArchive: async (id, path, tar) => {
+      await must(`write ${path} of container ${id}`, async () => {
+        const answer = await docker.getContainer(id).putArchive(tar, { path });
+        (answer as unknown as Readable).resume();
+      });
+    },
+  };
+};
+
+interface Abortable {
+  info(options: { abortSignal: AbortSignal }): Promise<Record<string, string>>;
+  version(options: { abortSignal: AbortSignal }): Promise<Docker.DockerVersion>;
+  getEvents(options: { filters: object; abortSignal: AbortSignal }): Promise<Readable>;
+}
+
+/** dockerode takes an abort signal in these calls; its type declarations do not know it. */
+const abortable = (docker: Docker): Abortable => docker as unknown as Abortable;
+
+const eventOf = (line: string): EngineEvent => {
+  const said = JSON.parse(line) as {
+    Action?: string;
+    status?: string;
+    Actor?: { ID?: string };
+    timeNano?: number;
+  };
+  return {
+    action: said.Action ?? said.status ?? '',
+    containerId: said.Actor?.ID ?? '',
+    timeNano: BigInt(said.timeNano ?? 0),
+  };
+};

@@ -1,0 +1,52 @@
+import { randomUUID } from 'node:crypto';
+import { Readable } from 'node:stream';
+import type Docker from 'dockerode';
+import type { HolderRequest } from './engine.ts';
+
+export const holderLabel = 'io.stack-backup.run';
+const holderImage = 'stack-backup/holder';
+
+/** The end-of-archive mark of a tar with nothing in it: two blocks of zeros. */
+const emptyTar = (): Readable => Readable.from([Buffer.alloc(1024)]);
+
+/**
+ * Makes a container that is never started, of an image with nothing in it: the archive calls reach the
+ * bytes of what it mounts, and nothing has to be pulled. Its image has a tag of its own, so that two runs
+ * never take it from under each other.
+ */
+export const createHolderContainer = async (docker: Docker, request: HolderRequest): Promise<string> => {
+  const tag = randomUUID();
+  const answer = await docker.importImage(emptyTar() as unknown as string, { repo: holderImage, tag });
+  for await (const _ of answer) {
+    // the image is there when the answer has been read to its end
+  }
+  const container = await docker.createContainer({
+    Image: `${holderImage}:${tag}`,
+    Cmd: ['never-started'],
+    Labels: { [holderLabel]: request.run },
+    NetworkDisabled: true,
+    HostConfig: {
+      NetworkMode: 'none',
+      Mounts: request.mounts.map((mount) => ({
+        Type: mount.kind,
+        Source: mount.source,
+        Target: mount.target,
+        ReadOnly: mount.readOnly,
+        ...(mount.kind === 'volume' ? { VolumeOptions: { NoCopy: true } } : {}),
+      })) as Docker.MountConfig,
+    },
+  });
+  return container.id;
+};
+
+/** Removes a holder and the empty image it was made of. Already gone is success. */
+export const removeHolderContainer = async (docker: Docker, id: string): Promise<void> => {
+  const container = docker.getContainer(id);
+  const ignoreGone = (error: { statusCode?: number }): void => {
+    if (error.statusCode !== 404) throw error;
+  };
+  const info = await container.inspect().catch(ignoreGone);
+  if (info === undefined) return;
+  await container.remove({ force: true, v: false }).catch(ignoreGone);
+  await docker.getImage(info.Image).remove({ force: true }).catch(ignoreGone);
+};

@@ -1,0 +1,46 @@
+import type { ContainerInspectInfo } from 'dockerode';
+import type { ContainerDetails, ContainerMount, ContainerState } from './engine.ts';
+
+const mountOf = (mount: ContainerInspectInfo['Mounts'][number]): ContainerMount => ({
+  type: (mount as { Type?: string }).Type as ContainerMount['type'],
+  ...(mount.Name === undefined || mount.Name === '' ? {} : { name: mount.Name }),
+  source: mount.Source,
+  destination: mount.Destination,
+  ...(mount.Driver === undefined || mount.Driver === '' ? {} : { driver: mount.Driver }),
+  writable: mount.RW,
+});
+
+const healthOf = (state: ContainerInspectInfo['State']): ContainerDetails['health'] => {
+  const status = state.Health?.Status;
+  return status === 'healthy' || status === 'unhealthy' || status === 'starting' ? status : 'none';
+};
+
+/** A container inspect in the tool's own words. Older engines leave fields out: each has its default here. */
+export const detailsOf = (info: ContainerInspectInfo): ContainerDetails => {
+  const host = info.HostConfig;
+  const policy = host.RestartPolicy;
+  return {
+    id: info.Id,
+    name: info.Name.replace(/^\//, ''),
+    labels: info.Config.Labels ?? {},
+    image: info.Config.Image,
+    imageId: info.Image,
+    state: info.State.Status as ContainerState,
+    health: healthOf(info.State),
+    exitCode: info.State.ExitCode,
+    startedAt: info.State.StartedAt,
+    finishedAt: info.State.FinishedAt,
+    restartCount: info.RestartCount ?? 0,
+    restartPolicy: { name: policy?.Name || 'no', maximumRetryCount: policy?.MaximumRetryCount ?? 0 },
+    autoRemove: host.AutoRemove ?? false,
+    stopTimeout: (info.Config as { StopTimeout?: number }).StopTimeout,
+    networkMode: host.NetworkMode ?? '',
+    ipcMode: host.IpcMode ?? '',
+    pidMode: host.PidMode ?? '',
+    volumesFrom: (host.VolumesFrom as string[] | null) ?? [],
+    links: (host.Links as string[] | null) ?? [],
+    env: info.Config.Env ?? [],
+    user: info.Config.User ?? '',
+    mounts: (info.Mounts ?? []).map(mountOf),
+  };
+};
