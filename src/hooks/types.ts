@@ -1,5 +1,5 @@
 import type { Warning } from '../base/events.ts';
-import type { HookConfig, HookPhase } from '../config/types.ts';
+import type { HookConfig, HookPhase, QuiesceMode } from '../config/types.ts';
 import type { Engine } from '../docker/engine.ts';
 import type { ManifestDump } from '../snapshot/types.ts';
 import type { Stack, StackContainer } from '../stack/types.ts';
@@ -15,6 +15,10 @@ export interface HookContext {
   readonly folder: string;
   readonly instance: string;
   readonly phase: HookPhase;
+  /** What the run does to the hook's container; lets `check` refuse a hook that needs it while it is down. */
+  readonly quiesce?: QuiesceMode;
+  /** Id of the run; hooks see it as STACK_BACKUP_RUN. */
+  readonly run?: string;
   /** Told to `finally` hooks as STACK_BACKUP_OUTCOME, with STACK_BACKUP_INSTANCE and _SNAPSHOT. */
   readonly outcome?: string;
   readonly snapshot?: string;

@@ -1,0 +1,180 @@
+import { createReadStream } from 'node:fs';
+import { open } from 'node:fs/promises';
+import { StackBackupError } from '../base/errors.ts';
+import type { PostgresHook } from '../config/types.ts';
+import type { ManifestDump } from '../snapshot/types.ts';
+import { execute, requireRunning } from './container.ts';
+import { fileNameOf, PartialDump } from './dump.ts';
+import { OutputTail, printable } from './output.ts';
+import {
+  accessOf,
+  askServer,
+  conninfo,
+  type PostgresAccess,
+  type PostgresServer,
+  postgresFailure,
+} from './postgres/server.ts';
+import { TocReader } from './postgres/toc.ts';
+import type { HookContext, HookKind } from './types.ts';
+
+/** `"name"`, safe to print. */
+const quoted = (database: string): string => `"${printable(database, 100)}"`;
+
+/** The databases to dump; throws when one that was asked for does not exist. */
+const chosen = (hook: PostgresHook, server: PostgresServer): readonly string[] => {
+  if (hook.databases === 'all') return server.databases;
+  const missing = hook.databases.filter((name) => !server.databases.includes(name));
+  if (missing.length === 0) return [...new Set(hook.databases)];
+  throw new StackBackupError(
+    'hook-failed',
+    `there is no database ${missing.map(quoted).join(', ')} that allows connections`,
+    { next: `Name one of: ${server.databases.map(quoted).join(', ')}; or \`databases: all\`.` },
+  );
+};
+
+/** `pg_dump (PostgreSQL) 15.14 (Debian …)` → `15.14`. */
+const dumperVersion = async (context: HookContext, access: PostgresAccess): Promise<string> => {
+  const ended = await execute(context, access.container, { command: ['pg_dump', '--version'] });
+  if (ended.exitCode !== 0) throw postgresFailure(access, 'cannot dump', 'pg_dump', ended);
+  return /\d+(\.\d+)*/.exec(ended.stdout.bytes().toString('utf8'))?.[0] ?? '';
+};
+
+const check = async (hook: PostgresHook, context: HookContext): Promise<void> => {
+  const access = accessOf(hook, requireRunning(hook, context));
+  const dumper = await dumperVersion(context, access);
+  const server = await askServer(context, access);
+  chosen(hook, server);
+  // pg_dump refuses newer servers than itself (PostgreSQL manual, pg_dump, "Notes").
+  if (Number.parseInt(dumper, 10) < server.major)
+    throw new StackBackupError('hook-failed', `pg_dump ${dumper} cannot dump a server ${server.version}`, {
+      next: `Put the client programs of PostgreSQL ${server.major} into the image of service ${hook.service}.`,
+    });
+  if (hook.globals && !server.readsRoles)
+    throw new StackBackupError(
+      'hook-failed',
+      `user ${printable(access.user, 100)} may not read the roles, which a dump of the globals needs`,
+      { next: 'Give the hook a superuser as `user:`, or set `globals: false`.' },
+    );
+};
+
+/** Every data block of a custom-format archive ends with the integer 0: a sign byte and four bytes. */
+const endsWithBlock = async (path: string): Promise<boolean> => {
+  const file = await open(path, 'r');
+  try {
+    const { size } = await file.stat();
+    const end = Buffer.alloc(5, 1);
+    await file.read(end, 0, end.length, Math.max(0, size - end.length));
+    return end.every((byte) => byte === 0);
+  } finally {
+    await file.close();
+  }
+};
+
+/**
+ * Proves that a file is a whole custom-format archive: `pg_restore --list` of the same container reads its
+ * table of contents, and where that lists data the file ends where a data block ends (the list alone stands
+ * at the beginning and would be read from half a file too).
+ */
+export const verifyArchive = async (
+  context: HookContext,
+  access: PostgresAccess,
+  path: string,
+  what: string,
+): Promise<void> => {
+  const next = 'Run the backup again; if it stays, look at the file system of the backups folder.';
+  const toc = new TocReader();
+  const stdin = createReadStream(path);
+  const ended = await execute(context, access.container, {
+    command: ['pg_restore', '--list'],
+    stdin,
+    stdout: toc,
+  }).finally(() => stdin.destroy());
+  if (ended.exitCode !== 0)
+    throw postgresFailure(access, `${what} cannot be read back`, 'pg_restore', ended, next);
+  if (toc.entries < 1)
+    throw new StackBackupError('hook-failed', `${what} has no table of contents`, { next });
+  if (toc.hasData && !(await endsWithBlock(path)))
+    throw new StackBackupError('hook-failed', `${what} is cut off`, { next });
+};
+
+const dumpDatabase = async (
+  hook: PostgresHook,
+  context: HookContext,
+  access: PostgresAccess,
+  server: PostgresServer,
+  database: string,
+): Promise<ManifestDump> => {
+  await using dump = await PartialDump.open(
+    context.folder,
+    fileNameOf(hook.service),
+    `${fileNameOf(database)}.dump`,
+  );
+  const what = `the dump of database ${quoted(database)}`;
+  const ended = await dump.write((stdout, broken) =>
+    execute(context, access.container, {
+      command: [
+        ...['pg_dump', '--format=custom', '--no-password'],
+        `--dbname=${conninfo({ dbname: database, user: access.user })}`,
+      ],
+      env: access.env,
+      stdout,
+      signal: AbortSignal.any([context.signal, broken]),
+    }),
+  );
+  if (ended.exitCode !== 0) throw postgresFailure(access, `${what} failed`, 'pg_dump', ended);
+  await verifyArchive(context, access, dump.partial, what);
+  const kept = await dump.keep();
+  const about = { hook: hook.name, kind: 'postgres', service: hook.service, version: server.version };
+  return { ...about, ...kept, format: 'pg_dump custom', database };
+};
+
+const completed = '-- PostgreSQL database cluster dump complete';
+
+const dumpGlobals = async (
+  hook: PostgresHook,
+  context: HookContext,
+  access: PostgresAccess,
+  server: PostgresServer,
+): Promise<ManifestDump> => {
+  await using dump = await PartialDump.open(context.folder, fileNameOf(hook.service), 'globals.sql');
+  const ended = await dump.write((stdout, broken) =>
+    execute(context, access.container, {
+      command: [
+        ...['pg_dumpall', '--globals-only', '--no-password'],
+        `--dbname=${conninfo({ user: access.user })}`,
+      ],
+      env: access.env,
+      stdout,
+      signal: AbortSignal.any([context.signal, broken]),
+    }),
+  );
+  if (ended.exitCode !== 0)
+    throw postgresFailure(access, 'the dump of the globals failed', 'pg_dumpall', ended);
+  const tail = new OutputTail(1024);
+  for await (const chunk of createReadStream(dump.partial)) tail.write(chunk);
+  if (!tail.bytes().toString('utf8').includes(completed))
+    throw new StackBackupError('hook-failed', 'the dump of the globals is cut off', {
+      next: 'Run the backup again; if it stays, look into the logs of the database.',
+    });
+  const kept = await dump.keep();
+  const about = { hook: hook.name, kind: 'postgres', service: hook.service, version: server.version };
+  return { ...about, ...kept, format: 'pg_dumpall globals' };
+};
+
+const run = async (hook: PostgresHook, context: HookContext) => {
+  const access = accessOf(hook, requireRunning(hook, context));
+  const server = await askServer(context, access);
+  const dumps: ManifestDump[] = [];
+  for (const database of chosen(hook, server))
+    dumps.push(await dumpDatabase(hook, context, access, server, database));
+  const databases = dumps.length;
+  if (hook.globals) dumps.push(await dumpGlobals(hook, context, access, server));
+  const bytes = dumps.reduce((sum, dump) => sum + dump.bytes, 0);
+  const summary =
+    `PostgreSQL ${server.version}: ${databases} ${databases === 1 ? 'database' : 'databases'}` +
+    `${hook.globals ? ' and globals' : ''} dumped, ${bytes} bytes`;
+  return { summary, dumps, warnings: [] };
+};
+
+/** Logical dumps of a PostgreSQL server with its own programs, in its own container. */
+export const postgres: HookKind<PostgresHook> = { kind: 'postgres', check, run };
