@@ -5,6 +5,8 @@ export interface Warning {
   readonly message: string;
   /** The service, mount or hook that it is about. */
   readonly about?: string;
+  /** Good to know, but no reason to call the run anything less than complete. */
+  readonly notice?: true;
 }
 
 export type Phase =

@@ -8,7 +8,7 @@ import type { ContainerDetails, Engine, EngineEvent, EngineInfo } from './engine
 import { execIn } from './exec.ts';
 import { engineFailure, statusOf } from './failure.ts';
 import { createHolderContainer, removeHolderContainer } from './holder.ts';
-import { detailsOf } from './inspected.ts';
+import { detailsOf, runningOf } from './inspected.ts';
 import { linesOf, logStream } from './streams.ts';
 
 /** The oldest Engine API whose behaviour was measured (Docker Engine 20.10). */
@@ -97,6 +97,12 @@ const createEngine = (docker: Docker, address: string): Engine => {
       );
       return found.map((container) => container.Id);
     },
+    running: async () => {
+      const found = await must('list running containers', (abortSignal) =>
+        docker.listContainers({ abortSignal }),
+      );
+      return found.map(runningOf);
+    },
     stop: async (id, signal) => {
       const { stopTimeout } = await inspect(id);
       // A negative grace period means: wait for ever. The caller's signal is the limit then.
@@ -156,6 +162,12 @@ const createEngine = (docker: Docker, address: string): Engine => {
             labels: found.Labels ?? {},
             options: found.Options ?? {},
           };
+    },
+    volumes: async (label) => {
+      const found = await must('list volumes', (abortSignal) =>
+        docker.listVolumes({ filters: { label: [label] }, abortSignal }),
+      );
+      return (found.Volumes ?? []).map((volume) => volume.Name);
     },
     imageDigests: async (imageId) => {
       const found = await call(`inspect image ${imageId}`, () => docker.getImage(imageId).inspect(), {

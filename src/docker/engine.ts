@@ -70,6 +70,14 @@ export interface VolumeDetails {
   readonly options: Readonly<Record<string, string>>;
 }
 
+/** A line of the engine's list of running containers. */
+export interface RunningContainer {
+  readonly id: string;
+  readonly name: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly mounts: readonly ContainerMount[];
+}
+
 export interface EngineInfo {
   readonly id: string;
   readonly version: string;
@@ -115,6 +123,8 @@ export interface Engine {
   info(): Promise<EngineInfo>;
   /** Ids of all containers (any state) that carry all these labels (`key` or `key=value`). */
   containers(labels: readonly string[]): Promise<readonly string[]>;
+  /** Everything that runs (or is paused) on the engine, whatever project it is of. */
+  running(): Promise<readonly RunningContainer[]>;
   inspect(id: string): Promise<ContainerDetails>;
   /** Stops with the container's own signal and grace period. Already stopped is success. */
   stop(id: string, signal?: AbortSignal): Promise<void>;
@@ -127,6 +137,8 @@ export interface Engine {
   exec(id: string, request: ExecRequest): Promise<number>;
   /** Undefined when there is no such volume. */
   volume(name: string): Promise<VolumeDetails | undefined>;
+  /** Names of the volumes that carry this label (`key=value`). */
+  volumes(label: string): Promise<readonly string[]>;
   /** Repository digests (`repo@sha256:…`) of an image; empty when there are none or it is gone. */
   imageDigests(imageId: string): Promise<readonly string[]>;
   /** Resolves when the engine tells container events of a compose project, until the signal aborts. */

@@ -1,5 +1,5 @@
-import type { ContainerInspectInfo } from 'dockerode';
-import type { ContainerDetails, ContainerMount, ContainerState } from './engine.ts';
+import type { ContainerInfo, ContainerInspectInfo } from 'dockerode';
+import type { ContainerDetails, ContainerMount, ContainerState, RunningContainer } from './engine.ts';
 
 const mountOf = (mount: ContainerInspectInfo['Mounts'][number]): ContainerMount => ({
   type: (mount as { Type?: string }).Type as ContainerMount['type'],
@@ -44,3 +44,11 @@ export const detailsOf = (info: ContainerInspectInfo): ContainerDetails => {
     mounts: (info.Mounts ?? []).map(mountOf),
   };
 };
+
+/** A line of the container list in the tool's own words. */
+export const runningOf = (info: ContainerInfo): RunningContainer => ({
+  id: info.Id,
+  name: (info.Names[0] ?? info.Id).replace(/^\//, ''),
+  labels: info.Labels ?? {},
+  mounts: (info.Mounts ?? []).map((mount) => mountOf(mount as ContainerInspectInfo['Mounts'][number])),
+});

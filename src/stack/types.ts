@@ -43,6 +43,11 @@ export interface Mount {
   readonly anonymous: boolean;
   /** Not of this project (`external: true`, or no Compose label). */
   readonly external: boolean;
+  /**
+   * Its bytes can be read under `source` from here, now and when its containers are stopped. Not so for a
+   * remote engine, without the permission, and for volumes that the driver mounts only while they are used.
+   */
+  readonly onHost: boolean;
   readonly driver: string;
   readonly options: Readonly<Record<string, string>>;
   readonly labels: Readonly<Record<string, string>>;

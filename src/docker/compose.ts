@@ -1,0 +1,60 @@
+import { StackBackupError } from '../base/errors.ts';
+import { type RunResult, run } from '../base/process.ts';
+
+/** How to ask Compose about a project: what stands on its command line. */
+export interface ComposeProject {
+  readonly project: string;
+  readonly files: readonly string[];
+  readonly envFiles: readonly string[];
+  readonly workingDir?: string;
+}
+
+const compose = async (args: readonly string[]): Promise<RunResult> =>
+  run(['docker', 'compose', ...args], { timeoutMs: 60_000, env: { COMPOSE_ANSI: 'never' } });
+
+const argumentsOf = (asked: ComposeProject): string[] => [
+  '--project-name',
+  asked.project,
+  ...asked.files.flatMap((file) => ['--file', file]),
+  ...asked.envFiles.flatMap((file) => ['--env-file', file]),
+  ...(asked.workingDir === undefined ? [] : ['--project-directory', asked.workingDir]),
+  // Without it the services, volumes and hooks of inactive profiles are left out.
+  '--profile',
+  '*',
+];
+
+/** Compose's complaint without its log framing, at most a few lines. Compose names files and keys, not values. */
+const complaint = (result: RunResult): string =>
+  result.stderr
+    .split('\n')
+    .filter((line) => line.trim() !== '' && !line.includes('level=warning'))
+    .slice(-5)
+    .join('\n');
+
+/** The resolved model of a project as `docker compose config` prints it. It holds secrets in clear. */
+export const composeModel = async (asked: ComposeProject): Promise<unknown> => {
+  const result = await compose([...argumentsOf(asked), 'config', '--format', 'json']);
+  if (result.exitCode !== 0)
+    throw new StackBackupError('compose-invalid', `compose files of ${asked.project}: ${complaint(result)}`, {
+      next: `Make \`docker compose ${asked.files.map((file) => `-f ${file}`).join(' ')} config\` succeed first.`,
+    });
+  return JSON.parse(result.stdout.toString('utf8'));
+};
+
+/** Config hash of every service of the files, as Compose labels its containers with; to notice drift. */
+export const composeHashes = async (asked: ComposeProject): Promise<ReadonlyMap<string, string>> => {
+  const result = await compose([...argumentsOf(asked), 'config', '--hash', '*']);
+  const lines = result.exitCode === 0 ? result.stdout.toString('utf8').trim().split('\n') : [];
+  return new Map(lines.map((line) => line.split(' ') as [string, string]));
+};
+
+/** Version of Compose v2, or undefined when the docker CLI or the plugin is missing. */
+export const composeVersion = async (): Promise<string | undefined> => {
+  try {
+    const result = await compose(['version', '--short']);
+    return result.exitCode === 0 ? result.stdout.toString('utf8').trim() : undefined;
+  } catch (error) {
+    if (error instanceof StackBackupError && error.code === 'tool-missing') return undefined;
+    throw error;
+  }
+};

@@ -1,0 +1,150 @@
+import { StackBackupError } from '../base/errors.ts';
+import type { Warning } from '../base/events.ts';
+import type { Instance } from '../config/types.ts';
+import type { TreeSize } from '../copy/types.ts';
+import { archivePath, bindPath, volumePath } from '../snapshot/layout.ts';
+import type { Consistency } from '../snapshot/types.ts';
+import type { Mount, SkippedMount, Stack } from '../stack/types.ts';
+import type { PlannedContainer, PlannedCopy, UntouchedContainer } from './types.ts';
+
+/** `*` stands for anything (slashes too), `?` for one character: names of volumes are no paths. */
+const matches = (name: string, pattern: string): boolean =>
+  new RegExp(
+    `^${pattern
+      .split(/([*?])/)
+      .map((part) => (part === '*' ? '.*' : part === '?' ? '.' : RegExp.escape(part)))
+      .join('')}$`,
+    's',
+  ).test(name);
+
+/** A volume answers to its full name and to the short name of the compose file (`core_db` and `db`). */
+const namesOf = (mount: Mount): string[] => [
+  mount.name,
+  mount.labels['com.docker.compose.volume'] ?? mount.name,
+];
+
+const isWanted = (mount: Mount, instance: Instance): boolean => {
+  const anyMatch = (patterns: readonly string[]): boolean =>
+    patterns.some((pattern) => namesOf(mount).some((name) => matches(name, pattern)));
+  return anyMatch(instance.include) && !anyMatch(instance.exclude);
+};
+
+const isBelow = (path: string, folder: string): boolean =>
+  path.startsWith(folder.endsWith('/') ? folder : `${folder}/`);
+
+/** A bind inside another bind that is copied is in that copy already. */
+const outerBind = (mount: Mount, mounts: readonly Mount[]): Mount | undefined =>
+  mount.kind === 'bind'
+    ? mounts.find((other) => other.kind === 'bind' && other !== mount && isBelow(mount.source, other.source))
+    : undefined;
+
+interface Users {
+  readonly planned: ReadonlyMap<string, PlannedContainer>;
+  readonly untouched: ReadonlyMap<string, UntouchedContainer>;
+}
+
+const liveWriters = (mount: Mount, users: Users): string[] =>
+  mount.users
+    .filter((user) => user.writable && users.untouched.get(user.container)?.state === 'running')
+    .map((user) => user.service);
+
+/** The weakest of what its writers allow: frozen or killed ones leave the state of a power cut. */
+const consistencyOf = (mount: Mount, users: Users): Consistency => {
+  const writers = mount.users.filter((user) => user.writable);
+  const isFrozen = (id: string): boolean =>
+    users.planned.get(id)?.action === 'pause' || users.untouched.get(id)?.state === 'paused';
+  if (mount.strangers.length > 0 || writers.some((user) => isFrozen(user.container))) return 'crash';
+  return writers.some((user) => users.planned.has(user.container)) ? 'clean' : 'cold';
+};
+
+const methodOf = (mount: Mount, instance: Instance): 'host' | 'api' => {
+  if (instance.copy === 'host' && !mount.onHost)
+    throw new StackBackupError('config-invalid', `${mount.name} cannot be read under a path of this host`, {
+      next: 'Run as root on the engine’s host, or set `copy: auto` to go through the Engine’s archive API.',
+    });
+  return instance.copy === 'api' || !mount.onHost ? 'api' : 'host';
+};
+
+const reasonOf = (mount: Mount, method: 'host' | 'api', instance: Instance): string => {
+  if (method === 'host') return 'its host path can be read';
+  if (instance.copy === 'api') return 'copy: api';
+  return Object.keys(mount.options).length > 0 || (mount.driver !== 'local' && mount.kind === 'volume')
+    ? 'its driver mounts it only while a container uses it'
+    : 'its host path cannot be read from here';
+};
+
+const taskPath = (mount: Mount, method: 'host' | 'api'): string => {
+  const tree = mount.kind === 'volume' ? volumePath(mount.name) : bindPath(mount.name);
+  return method === 'host' ? tree : archivePath(tree);
+};
+
+const skip = (mount: Mount, reason: string): SkippedMount => ({
+  kind: mount.kind,
+  name: mount.name,
+  services: [...new Set(mount.users.map((user) => user.service))],
+  reason,
+});
+
+/** Why a mount is left out of this plan, or undefined. */
+const skipReason = (
+  mount: Mount,
+  wanted: readonly Mount[],
+  instance: Instance,
+  users: Users,
+): string | undefined => {
+  if (!isWanted(mount, instance)) return 'left out by include/exclude';
+  const outer = outerBind(mount, wanted);
+  if (outer !== undefined) return `inside ${outer.name}, which is copied`;
+  const writers = liveWriters(mount, users);
+  if (writers.length > 0)
+    return `${[...new Set(writers)].join(', ')} keeps running (quiesce: none): only its dumps are kept`;
+  return undefined;
+};
+
+/** What is copied and how, and what is left out and why. Pure. */
+export const decideMounts = (
+  instance: Instance,
+  stack: Stack,
+  containers: {
+    readonly planned: readonly PlannedContainer[];
+    readonly untouched: readonly UntouchedContainer[];
+  },
+  sizes: ReadonlyMap<string, TreeSize>,
+): { copies: readonly PlannedCopy[]; skipped: readonly SkippedMount[]; warnings: readonly Warning[] } => {
+  const users: Users = {
+    planned: new Map(containers.planned.map((one) => [one.id, one])),
+    untouched: new Map(containers.untouched.map((one) => [one.id, one])),
+  };
+  const wanted = stack.mounts.filter((mount) => isWanted(mount, instance));
+  const copies: PlannedCopy[] = [];
+  const skipped: SkippedMount[] = [...stack.skipped];
+  const warnings: Warning[] = [];
+  for (const mount of stack.mounts) {
+    const without = skipReason(mount, wanted, instance, users);
+    if (without !== undefined) {
+      skipped.push(skip(mount, without));
+      continue;
+    }
+    const method = methodOf(mount, instance);
+    copies.push({
+      task: {
+        kind: mount.kind,
+        name: mount.name,
+        source: mount.source,
+        path: taskPath(mount, method),
+        method,
+      },
+      mount,
+      reason: reasonOf(mount, method, instance),
+      consistency: consistencyOf(mount, users),
+      size: sizes.get(mount.name),
+    });
+    if (mount.strangers.length > 0)
+      warnings.push({
+        code: 'shared-with-running',
+        about: mount.name,
+        message: `${mount.strangers.join(', ')} of another project can write to ${mount.name} and keeps running during the copy`,
+      });
+  }
+  return { copies, skipped, warnings };
+};

@@ -1,0 +1,16 @@
+import type { Clock } from '../base/clock.ts';
+import type { Emit, Warning } from '../base/events.ts';
+import type { Engine } from '../docker/engine.ts';
+
+/** What every step of a run is given. */
+export interface RunContext {
+  readonly engine: Engine;
+  /** The engine's paths are this machine's paths. */
+  readonly local: boolean;
+  readonly clock: Clock;
+  readonly emit: Emit;
+  /** Aborts when the run is interrupted. Steps that bring services back never look at it. */
+  readonly signal: AbortSignal;
+  /** Adds to the run's warnings, and tells the listeners. */
+  readonly warn: (warning: Warning) => void;
+}

@@ -1,0 +1,43 @@
+import type { JournalContainer } from './journal.ts';
+
+/** What has been done to one container so far, and when (clock ticks, ms). */
+export interface LedgerEntry {
+  readonly container: JournalContainer;
+  /** The restart policy was set to `no`. */
+  policyHeld: boolean;
+  /** The stop or the freeze was asked for: from then on it has to be undone. */
+  askedAt?: number;
+  /** The stop or the freeze is complete. */
+  quietAt?: number;
+  /** Exit code after the stop. */
+  exitCode?: number;
+  /** `StartedAt` as it was when quiet: another value later means that somebody started it. */
+  startedAt?: string;
+  /** The start or the thaw was asked for. */
+  startAskedAt?: number;
+  /** It runs again. */
+  backAt?: number;
+  /** It serves again: healthy where it was healthy before, else running. */
+  servingAt?: number;
+  /** Why it could not be brought back. */
+  down?: string;
+}
+
+/** The book of a quiesce: what was done is written here before it is done, and undone from here. */
+export type Ledger = ReadonlyMap<string, LedgerEntry>;
+
+export const newLedger = (containers: readonly JournalContainer[]): Ledger =>
+  new Map(containers.map((container) => [container.id, { container, policyHeld: false }]));
+
+/** How long a container did not serve, in ms. 0 when nothing was done to it. */
+export const downtimeOf = (entry: LedgerEntry | undefined, now: number): number =>
+  entry?.askedAt === undefined ? 0 : Math.round((entry.servingAt ?? entry.backAt ?? now) - entry.askedAt);
+
+/** From the last container quiet to the first start asked for: the part of the downtime that is ours. */
+export const windowOf = (ledger: Ledger): number => {
+  const quiet = [...ledger.values()].flatMap((entry) => entry.quietAt ?? []);
+  const asked = [...ledger.values()].flatMap((entry) => entry.startAskedAt ?? []);
+  return quiet.length === 0 || asked.length === 0
+    ? 0
+    : Math.max(0, Math.round(Math.min(...asked) - Math.max(...quiet)));
+};
