@@ -26,7 +26,9 @@ export const validateConfig = (file: string, document: ConfigDocument): RawConfi
     throw configInvalid(file, [{ line: 1, column: 1, message: 'the file holds no settings' }]);
   }
   const waiting = new Set(document.missing.map(({ path }) => pointerOf(path)));
-  const judged = ({ path }: Finding): boolean => !waiting.has(pointerOf(path));
+  // No variable can hold the map of instances, so that one is judged whether it is set or not.
+  const judged = ({ path }: Finding): boolean =>
+    !waiting.has(pointerOf(path)) || pointerOf(path) === '/instances';
   const writtenAt = (pointer: string) => document.places.get(pointer)?.written;
 
   const shape = explainSchema(loadSchema('config.schema.json'), document.value, writtenAt).filter(judged);
