@@ -42,11 +42,11 @@ const argumentsOf = (hook: CommandHook): readonly string[] => {
 
 const programOf = (hook: CommandHook): string => printable(argumentsOf(hook)[0] ?? '', 200);
 const placeOf = (hook: CommandHook): string =>
-  hook.service === undefined ? 'the host' : `service ${hook.service}`;
+  hook.service === undefined ? 'on the host' : `in service ${hook.service}`;
 
 const missing = (hook: CommandHook): StackBackupError =>
-  new StackBackupError('hook-failed', `${programOf(hook)} was not found in ${placeOf(hook)}`, {
-    next: `Name a program that exists in ${placeOf(hook)}, with its full path.`,
+  new StackBackupError('hook-failed', `${programOf(hook)} was not found ${placeOf(hook)}`, {
+    next: `Name a program that exists ${placeOf(hook)}, with its full path.`,
   });
 
 /** Asks the container's shell for the program. A container without a shell cannot be asked: no objection. */

@@ -84,11 +84,10 @@ export const execute = async (
   }
 };
 
-/** Why a process that ended with 126 or 127 did not even begin; undefined for every other code. */
-export const notStarted = (exitCode: number, program: string, where: string): string | undefined => {
-  if (exitCode === 127) return `${program} was not found in ${where} (exit 127)`;
-  if (exitCode === 126)
-    return `${program} cannot be run in ${where}: not there, or not executable (exit 126)`;
+/** Why a process that ended with 126 or 127 did not begin; else undefined. `where`: `in service x`. */
+const notStarted = (exitCode: number, program: string, where: string): string | undefined => {
+  if (exitCode === 127) return `${program} was not found ${where} (exit 127)`;
+  if (exitCode === 126) return `${program} cannot be run ${where}: not there, or not executable (exit 126)`;
   return undefined;
 };
 
@@ -104,8 +103,7 @@ export const processFailure = (
   const missing = notStarted(ended.exitCode, program, where);
   const reason = missing ?? `${program} ended with exit code ${ended.exitCode}`;
   return new StackBackupError('hook-failed', `${what}: ${reason}${said === '' ? '' : `: ${said}`}`, {
-    next:
-      missing === undefined ? options.next : `Name a program that exists in ${where}, with its full path.`,
+    next: missing === undefined ? options.next : `Name a program that exists ${where}, with its full path.`,
     details: { exitCode: ended.exitCode },
   });
 };

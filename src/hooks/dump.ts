@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { type FileHandle, lstat, mkdir, open, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import type { Writable } from 'node:stream';
+import { Writable } from 'node:stream';
 import { finished } from 'node:stream/promises';
 import { errnoOf, StackBackupError } from '../base/errors.ts';
 
@@ -78,7 +78,7 @@ export class PartialDump implements AsyncDisposable {
    * produces the bytes should then end instead of going on for nothing.
    */
   async write<Result>(fill: (sink: Writable, signal: AbortSignal) => Promise<Result>): Promise<Result> {
-    const sink = this.#file.createWriteStream({ autoClose: false });
+    const sink = sinkOf(this.#file);
     const broken = new AbortController();
     const written = finished(sink).catch((error: unknown) => {
       broken.abort(error);
@@ -119,6 +119,19 @@ export class PartialDump implements AsyncDisposable {
     for (const suffix of beside) await rm(`${this.partial}${suffix}`, { force: true });
   }
 }
+
+/** Writes to the file and leaves it open: it is still to be synced. */
+const sinkOf = (file: FileHandle): Writable => {
+  const writeAll = async (chunk: Buffer): Promise<void> => {
+    for (let at = 0; at < chunk.length; ) at += (await file.write(chunk, at)).bytesWritten;
+  };
+  return new Writable({
+    highWaterMark: 1024 * 1024,
+    write: (chunk: Buffer, _encoding, done) => {
+      writeAll(chunk).then(() => done(), done);
+    },
+  });
+};
 
 const exists = (path: string): Promise<boolean> =>
   lstat(path).then(

@@ -66,7 +66,7 @@ export const postgresFailure = (
   ended: Ended,
   next: string = whatToDo(access),
 ): StackBackupError =>
-  processFailure(what, program, `service ${access.container.service}`, ended, {
+  processFailure(what, program, `in service ${access.container.service}`, ended, {
     secrets: access.secrets,
     next,
   });

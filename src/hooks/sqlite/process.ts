@@ -32,6 +32,8 @@ const patience = 5_000;
 /** While a truncating checkpoint waits for readers it keeps writers out: not for long, then. */
 const checkpointPatience = 1_000;
 const mostFindings = 20;
+/** More pages than a database can have is more than one step can take: 2^31 - 1, the largest `rate`. */
+const allPages = 2 ** 31 - 1;
 
 /** Opens without ever creating. */
 const openUrl = (path: string, parameters: Readonly<Record<string, string>>): URL => {
@@ -74,7 +76,7 @@ const work = async (request: SqliteRequest): Promise<SqliteAnswer> => {
     if (request.target === undefined) answer = { ...answer, findings: findingsOf(source, request.check) };
     else {
       // All pages in one step: between steps a writer would make SQLite begin anew, for ever under load.
-      await backup(source, request.target, { rate: -1 });
+      await backup(source, request.target, { rate: allPages });
       // The copy holds the same pages, damage included, and checking it locks nobody out.
       // immutable: nothing else opens it, and no -wal or -shm is put beside it.
       using copy = new DatabaseSync(openUrl(request.target, { mode: 'ro', immutable: '1' }), {

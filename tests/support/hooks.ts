@@ -1,0 +1,46 @@
+import type { ContainerDetails, ContainerMount, Engine } from '../../src/docker/engine.ts';
+import type { HookContext } from '../../src/hooks/types.ts';
+import type { Stack, StackContainer } from '../../src/stack/types.ts';
+
+/** An engine that no test expects to be asked. */
+export const noEngine = new Proxy({} as Engine, {
+  get: (_target, call) => {
+    throw new Error(`the engine was asked for ${String(call)}`);
+  },
+});
+
+/** A container as it would have been observed. */
+export const stackContainer = (
+  service: string,
+  details: Partial<ContainerDetails> = {},
+  number = 1,
+): StackContainer => ({
+  id: details.id ?? `${service}-${number}`,
+  name: details.name ?? `test-${service}-${number}`,
+  service,
+  number,
+  oneOff: false,
+  details: { state: 'running', env: [], mounts: [], ...details } as unknown as ContainerDetails,
+});
+
+export const bind = (source: string, destination: string): ContainerMount => ({
+  type: 'bind',
+  source,
+  destination,
+  writable: true,
+});
+
+/** The context of a hook in a stack of these containers. */
+export const hookContext = (
+  containers: readonly StackContainer[],
+  over: Partial<HookContext> = {},
+): HookContext => ({
+  engine: noEngine,
+  hostPaths: true,
+  stack: { project: 'test', containers } as unknown as Stack,
+  folder: '/nonexistent',
+  instance: 'test',
+  phase: 'before-stop',
+  signal: new AbortController().signal,
+  ...over,
+});
