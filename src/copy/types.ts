@@ -1,5 +1,7 @@
 import type { Warning } from '../base/events.ts';
 
+export type { EntryType, WalkEntry } from '../snapshot/types.ts';
+
 /** A mount to copy, decided by the plan. */
 export interface CopyTask {
   readonly kind: 'volume' | 'bind';
@@ -22,8 +24,8 @@ export interface TreeSize {
   readonly allocated: number;
 }
 
-/** What a copy brought. Hashes are not known yet: `snapshot/` computes them after the services are back. */
-export interface CopyResult extends TreeSize {
+/** A copy that was made; counted and hashed only after the services are back. */
+export interface Copied {
   readonly task: CopyTask;
   readonly form: 'tree' | 'archive';
   readonly ms: number;
@@ -32,26 +34,8 @@ export interface CopyResult extends TreeSize {
   readonly warnings: readonly Warning[];
 }
 
-export type EntryType = 'file' | 'dir' | 'symlink' | 'fifo' | 'socket' | 'block' | 'char';
-
-/**
- * One entry of a tree as `copy/walk` reports it. Paths are bytes: `path` is relative to the root, without
- * a leading `./`; the root itself is the empty buffer.
- */
-export interface WalkEntry {
-  readonly path: Buffer;
-  readonly type: EntryType;
-  /** Permission bits with setuid, setgid and sticky, e.g. 0o755. */
-  readonly mode: number;
-  readonly uid: number;
-  readonly gid: number;
-  readonly size: number;
-  /** 512-byte blocks allocated. */
-  readonly blocks: number;
-  readonly mtimeNs: bigint;
-  readonly ctimeNs: bigint;
-  readonly inode: bigint;
-  readonly links: number;
-  /** Only for symlinks. */
-  readonly target?: Buffer;
+/** A copy that was counted, compared with its source, hashed and indexed. */
+export interface CopyResult extends Copied, TreeSize {
+  /** The index file, relative to the snapshot folder. */
+  readonly index: string;
 }

@@ -120,6 +120,35 @@ export interface Manifest {
     readonly windowMs: number;
     readonly services: Readonly<Record<string, number>>;
   };
+  /** The list of checksums: it covers every other file, and this covers the list. */
+  readonly sums: { readonly path: 'SHA256SUMS'; readonly sha256: string };
   readonly totals: { readonly entries: number; readonly files: number; readonly bytes: number };
   readonly warnings: readonly Warning[];
 }
+
+export type EntryType = 'file' | 'dir' | 'symlink' | 'fifo' | 'socket' | 'block' | 'char';
+
+/**
+ * One entry of a tree as a walk reports it. Paths are bytes: `path` is relative to the root, without
+ * a leading `./`; the root itself is the empty buffer.
+ */
+export interface WalkEntry {
+  readonly path: Buffer;
+  readonly type: EntryType;
+  /** Permission bits with setuid, setgid and sticky, e.g. 0o755. */
+  readonly mode: number;
+  readonly uid: number;
+  readonly gid: number;
+  readonly size: number;
+  /** 512-byte blocks allocated. */
+  readonly blocks: number;
+  readonly mtimeNs: bigint;
+  readonly ctimeNs: bigint;
+  readonly inode: bigint;
+  readonly links: number;
+  /** The text of a symlink; for a hard link inside an archive, the path of the name that carries the bytes. */
+  readonly target?: Buffer;
+}
+
+/** Records what lies under `root` in `file`, as `records.ts` reads it. `copy/walk` does it with `find`. */
+export type RecordWalk = (root: string, file: string, signal?: AbortSignal) => Promise<void>;

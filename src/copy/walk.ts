@@ -1,0 +1,135 @@
+import { resolve } from 'node:path';
+import { StackBackupError } from '../base/errors.ts';
+import { type RunResult, run, spawnStreaming } from '../base/process.ts';
+import { parseRecords, recordFormat } from '../snapshot/records.ts';
+import type { RecordWalk } from '../snapshot/types.ts';
+import type { TreeSize, WalkEntry } from './types.ts';
+
+/** One `find` process is 6 to 9 times faster than Node's own directory calls (docs: COPY-FACTS). */
+const find = (root: string, ...args: readonly string[]): readonly string[] => [
+  'find',
+  '-P',
+  // Absolute: a root that begins with a dash would be read as an option.
+  resolve(root),
+  ...args,
+];
+
+const environment = { LC_ALL: 'C' };
+
+/** The first lines of what a child complained about, or its exit code. */
+export const complaint = (result: RunResult): string | undefined => {
+  const lines = result.stderr.split('\n').filter((line) => line.trim() !== '');
+  if (result.exitCode === 0 && lines.length === 0) return undefined;
+  if (lines.length === 0) return `exit code ${result.exitCode}`;
+  const more = lines.length > 5 ? ` (and ${lines.length - 5} more)` : '';
+  return lines.slice(0, 5).join('; ').slice(0, 2000) + more;
+};
+
+const refuse = (root: string, result: RunResult): void => {
+  const why = complaint(result);
+  if (why !== undefined)
+    throw new StackBackupError('copy-failed', `cannot read all of ${root}: ${why}`, {
+      next: 'Something changed the files while they were read, or they are not readable: see which, then run again.',
+    });
+};
+
+/**
+ * Everything under `root`, the root itself first and named by the empty path, in no order, in batches and
+ * constant memory. Rejects with `copy-failed` at the end when anything could not be read or vanished.
+ */
+export async function* walk(
+  root: string,
+  options: { readonly signal?: AbortSignal } = {},
+): AsyncGenerator<readonly WalkEntry[], void, void> {
+  const over = new AbortController();
+  const signal = options.signal === undefined ? over.signal : AbortSignal.any([options.signal, over.signal]);
+  const child = spawnStreaming(find(root, '-printf', recordFormat), { signal, env: environment });
+  try {
+    yield* parseRecords(child.stdout as AsyncIterable<Buffer>);
+    refuse(root, await child.done);
+  } catch (thrown) {
+    // A listing cut off by the end of the process: the reason for that end is the better message.
+    over.abort();
+    await child.done;
+    throw thrown;
+  } finally {
+    over.abort();
+  }
+}
+
+/** Writes the records of everything under `root` to `file`, unsorted; no byte passes through this process. */
+export const recordWalk: RecordWalk = async (root, file, signal) => {
+  const result = await run(find(root, '-fprintf', resolve(file), recordFormat), {
+    env: environment,
+    ...(signal === undefined ? {} : { signal }),
+  });
+  refuse(root, result);
+};
+
+/** Running sums of a tree; each hard-linked file counts once. */
+export class TreeCount {
+  #entries = -1;
+  #files = 0;
+  #bytes = 0;
+  #allocated = 0;
+  readonly #linked = new Set<string>();
+
+  /** `identity` names the inode (with its device where there may be several). */
+  add(entry: {
+    readonly type: string;
+    readonly size: number;
+    readonly blocks: number;
+    readonly links: number;
+    readonly identity: string;
+  }): void {
+    this.#entries++;
+    const file = entry.type === 'file';
+    if (file) this.#files++;
+    if (entry.links > 1 && entry.type !== 'dir') {
+      if (this.#linked.has(entry.identity)) return;
+      this.#linked.add(entry.identity);
+    }
+    if (file) this.#bytes += entry.size;
+    this.#allocated += entry.blocks * 512;
+  }
+
+  get size(): TreeSize {
+    return {
+      entries: Math.max(this.#entries, 0),
+      files: this.#files,
+      bytes: this.#bytes,
+      allocated: this.#allocated,
+    };
+  }
+}
+
+/**
+ * The size of a tree that may be in use: what vanishes while it is walked is simply not counted. Anything
+ * that cannot be read is an error, found before a service is stopped.
+ */
+export const measure = async (root: string, signal?: AbortSignal): Promise<TreeSize> => {
+  const command = find(root, '-ignore_readdir_race', '-printf', '%y %s %b %n %D:%i\\n');
+  const child = spawnStreaming(command, {
+    env: environment,
+    ...(signal === undefined ? {} : { signal }),
+  });
+  const count = new TreeCount();
+  let rest = '';
+  for await (const chunk of child.stdout as AsyncIterable<Buffer>) {
+    const lines = (rest + chunk.toString('latin1')).split('\n');
+    rest = lines.pop() ?? '';
+    for (const line of lines) {
+      const [letter, size, blocks, links, identity] = line.split(' ');
+      const type = letter === 'f' ? 'file' : letter === 'd' ? 'dir' : 'other';
+      count.add({
+        type,
+        size: Number(size),
+        blocks: Number(blocks),
+        links: Number(links),
+        identity: identity ?? '',
+      });
+    }
+  }
+  refuse(root, await child.done);
+  return count.size;
+};

@@ -1,0 +1,120 @@
+import { createHash } from 'node:crypto';
+import { join } from 'node:path';
+
+/** Files and folders of a snapshot, relative to its folder. */
+export const manifestName = 'manifest.json';
+export const sumsName = 'SHA256SUMS';
+export const dumpsName = 'dumps';
+export const composeName = 'compose';
+export const logsName = 'logs';
+const indexName = 'index';
+
+/** Folders whose files are hashed as they are; volumes and binds have an index besides. */
+export const plainFolders: readonly string[] = [indexName, dumpsName, composeName, logsName];
+
+const archiveEnding = '.tar.zst';
+const indexEnding = '.ndjson.zst';
+
+/**
+ * A file name for any name: itself where it is harmless, else what can be read of it, `~` and a hash of it.
+ * Harmless names hold no `~`, so the two never meet; nor do they end like an archive, so that the tree of
+ * a volume `a.tar.zst` never stands where the archive of the volume `a` would.
+ */
+const fileNameOf = (name: string): string => {
+  const harmless = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,199}$/.test(name) && !/\.tar(\.zst)?$/i.test(name);
+  return harmless ? name : slugOf(name);
+};
+
+const slugOf = (name: string): string => {
+  const hash = createHash('sha256').update(name).digest('hex').slice(0, 10);
+  const readable = name
+    .replace(/[^A-Za-z0-9_.-]+/g, '-')
+    .replace(/^[-.]+|[-.]+$/g, '')
+    .slice(-60)
+    .replace(/^[-.]+/, '');
+  return `${readable}~${hash}`;
+};
+
+/** Where the tree of a volume stands: `volumes/core_db`. */
+export const volumePath = (name: string): string => `volumes/${fileNameOf(name)}`;
+
+/** Where the copy of a bind mount stands: `binds/srv-app-uploads~1f3a…`; a directory or a file. */
+export const bindPath = (source: string): string => `binds/${slugOf(source)}`;
+
+/** The archive that stands in place of a tree. */
+export const archivePath = (tree: string): string => tree + archiveEnding;
+
+/** Where an archive lies while it is written, not compressed yet. */
+export const rawArchivePath = (tree: string): string => `${tree}.tar`;
+
+/** The index of a mount, by the path of its tree or archive. */
+export const indexPath = (path: string): string => {
+  const tree = path.endsWith(archiveEnding) ? path.slice(0, -archiveEnding.length) : path;
+  return `${indexName}/${tree.slice(tree.indexOf('/') + 1)}${indexEnding}`;
+};
+
+/** `YYYYMMDD-HHMMSS` of a moment in a time zone (IANA name). */
+const stampOf = (date: Date, timezone: string): string => {
+  const parts = new Intl.DateTimeFormat('en-US', {
+    timeZone: timezone,
+    calendar: 'gregory',
+    numberingSystem: 'latn',
+    hourCycle: 'h23',
+    year: 'numeric',
+    month: '2-digit',
+    day: '2-digit',
+    hour: '2-digit',
+    minute: '2-digit',
+    second: '2-digit',
+  }).formatToParts(date);
+  const part = (type: Intl.DateTimeFormatPartTypes, digits: number): string =>
+    (parts.find((one) => one.type === type)?.value ?? '').padStart(digits, '0');
+  const day = part('year', 4) + part('month', 2) + part('day', 2);
+  return `${day}-${part('hour', 2)}${part('minute', 2)}${part('second', 2)}`;
+};
+
+/** Folder of a snapshot: `core-20261121-031500`, in the instance's time zone. */
+export const snapshotName = (instance: string, date: Date, timezone: string): string =>
+  `${instance}-${stampOf(date, timezone)}`;
+
+export interface SnapshotName {
+  readonly instance: string;
+  /** `YYYYMMDD-HHMMSS`, wall clock of the time zone the snapshot was made in. */
+  readonly stamp: string;
+}
+
+/** The parts of a snapshot's folder name; undefined when it is not one. Its time is for people: the manifest has the moment. */
+export const parseSnapshotName = (name: string): SnapshotName | undefined => {
+  const match = /^([^/\0]+)-(\d{4})(\d{2})(\d{2})-(\d{2})(\d{2})(\d{2})$/.exec(name);
+  if (match === null) return undefined;
+  const [year, month, day, hour, minute, second] = match.slice(2).map(Number) as [
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
+  ];
+  const date = new Date(0);
+  date.setUTCFullYear(year, month - 1, day);
+  date.setUTCHours(hour, minute, second);
+  const real = stampOf(date, 'UTC') === name.slice(-15);
+  return real ? { instance: match[1] as string, stamp: name.slice(-15) } : undefined;
+};
+
+/** The tool's own folder inside the backups folder. */
+export const stateFolder = '.stack-backup';
+
+export const historyPath = (backups: string): string => join(backups, stateFolder, 'history.ndjson');
+
+/** Folder of the journals of runs under way. */
+export const journalsPath = (backups: string): string => join(backups, stateFolder, 'runs');
+
+export const journalPath = (backups: string, run: string): string =>
+  join(journalsPath(backups), `${run}.json`);
+
+/** Folder of the snapshots being written: on the same file system as the finished ones. */
+export const temporariesPath = (backups: string): string => join(backups, stateFolder, 'tmp');
+
+/** A run's own folder in there. It holds the snapshot (`snapshot`) and working files beside it. */
+export const temporaryPath = (backups: string, run: string): string => join(temporariesPath(backups), run);
