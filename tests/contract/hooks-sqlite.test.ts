@@ -1,0 +1,123 @@
+import { mkdtemp, readdir, rm, stat } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import type { SqliteHook } from '../../src/config/types.ts';
+import { connectEngine } from '../../src/docker/dockerode.ts';
+import type { Engine } from '../../src/docker/engine.ts';
+import { checkHook, runHook } from '../../src/hooks/registry.ts';
+import type { HookContext } from '../../src/hooks/types.ts';
+import { docker, randomName, startContainer, type TestContainer } from '../support/containers.ts';
+import { hookContext } from '../support/hooks.ts';
+
+/** Writes one row into each of two tables in one transaction, as fast as it can: a torn copy can be seen. */
+const writer = `
+import os, sqlite3, sys
+os.setgid(4712); os.setuid(4711)
+db = sqlite3.connect("/data/shop.db", isolation_level=None, timeout=30)
+db.execute("PRAGMA journal_mode = " + sys.argv[1])
+db.execute("PRAGMA synchronous = NORMAL")
+db.execute("CREATE TABLE a (i INTEGER PRIMARY KEY, t TEXT)")
+db.execute("CREATE TABLE b (i INTEGER PRIMARY KEY, t TEXT)")
+i = 0
+while True:
+    i += 1
+    db.execute("BEGIN IMMEDIATE")
+    db.execute("INSERT INTO a VALUES (?, ?)", (i, "x" * 500))
+    db.execute("INSERT INTO b VALUES (?, ?)", (i, "y" * 500))
+    db.execute("COMMIT")
+`;
+
+let engine: Engine;
+let folder: string;
+beforeAll(async () => {
+  engine = await connectEngine();
+});
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'sb-hooks-live-'));
+});
+afterEach(() => rm(folder, { recursive: true, force: true }));
+
+const hookFor = (over: Partial<SqliteHook> = {}): SqliteHook => ({
+  kind: 'sqlite',
+  name: 'sqlite-app',
+  phase: 'before-stop',
+  timeout: 60_000,
+  onFailure: 'abort',
+  service: 'app',
+  path: '/data/shop.db',
+  check: 'full',
+  checkpoint: true,
+  backup: true,
+  ...over,
+});
+
+/** Rows of both tables; they must be one. */
+const rowsOf = (file: string): readonly [number, number] => {
+  using database = new DatabaseSync(`file:${file}?immutable=1`, { readOnly: true });
+  const count = (table: string): number =>
+    Number(database.prepare(`SELECT count(*) AS n FROM ${table}`).get()?.n);
+  return [count('a'), count('b')];
+};
+
+describe.each(['wal', 'delete'])('a database with a live writer in a container, journal mode %s', (mode) => {
+  const volume = randomName('sqlite');
+  let app: TestContainer;
+  let live: string;
+  const rows = async (): Promise<number> => (await stat(live)).size;
+
+  beforeAll(async () => {
+    await docker('volume', 'create', '--label', 'io.stack-backup.test=1', volume);
+    const mountpoint = await docker('volume', 'inspect', '--format', '{{.Mountpoint}}', volume);
+    live = join(mountpoint, 'shop.db');
+    app = await startContainer(
+      engine,
+      'app',
+      'stack-backup-example/app',
+      ['-v', `${volume}:/data`],
+      ['sh', '-c', 'chown 4711:4712 /data && exec python3 -c "$0" "$1"', writer, mode],
+    );
+    await vi.waitUntil(async () => (await rows().catch(() => 0)) > 500_000, {
+      timeout: 60_000,
+      interval: 50,
+    });
+  });
+  afterAll(async () => {
+    await app?.[Symbol.asyncDispose]();
+    await docker('volume', 'rm', volume);
+  });
+
+  it('is copied whole each time, and the writer goes on', async () => {
+    const context = async (): Promise<HookContext> => hookContext([await app.observed()], { engine, folder });
+    await checkHook(hookFor(), await context());
+    let last = 0;
+    for (let round = 0; round < 5; round += 1) {
+      const result = await runHook(hookFor(), await context());
+      const copy = join(folder, result.dumps[0]?.path ?? '');
+      const [a, b] = rowsOf(copy);
+      expect(a).toBe(b);
+      expect(a).toBeGreaterThan(last);
+      last = a;
+      expect(await readdir(join(folder, 'dumps/app'))).toEqual(['data%2Fshop.db.sqlite']);
+      await rm(copy);
+    }
+    const { details } = await app.observed();
+    expect(details.state).toBe('running');
+    for (const name of await readdir(join(live, '..'))) {
+      const found = await stat(join(live, '..', name)).catch(() => undefined);
+      if (found !== undefined) expect([name, found.uid, found.gid]).toEqual([name, 4711, 4712]);
+    }
+  });
+
+  it('is copied as a whole also after its container was killed', async () => {
+    await docker('kill', app.id);
+    const context = hookContext([await app.observed()], { engine, folder, phase: 'while-stopped' });
+    await checkHook(hookFor({ phase: 'while-stopped' }), context);
+    const result = await runHook(hookFor({ phase: 'while-stopped' }), context);
+    expect(result.warnings).toEqual([]);
+    const [a, b] = rowsOf(join(folder, result.dumps[0]?.path ?? ''));
+    expect(a).toBe(b);
+    expect(await readdir(join(live, '..'))).toEqual(['shop.db']);
+  });
+});
