@@ -13,6 +13,7 @@ export interface SampleService {
 
 /** What the first configuration is written from. Paths are absolute. */
 export interface SampleStack {
+  /** A name that Compose accepts. */
   readonly project: string;
   /** The folder in which the configuration will lie. */
   readonly folder: string;
@@ -37,7 +38,7 @@ const unicodeEscape = (character: string): string =>
   `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
 
 /** A text that cannot end the comment it stands in, nor draw on a terminal. */
-const commentText = (text: string): string => text.replace(/[^\p{L}\p{N}\p{P}\p{S} ]/gu, '?').slice(0, 120);
+const commentText = (text: string): string => text.replace(/[^\p{L}\p{N}\p{P}\p{S} ]/gu, '?');
 
 const isServiceName = (name: string): boolean => /^(?!\.{1,2}$)[a-zA-Z0-9._-]{1,200}$/.test(name);
 
@@ -74,9 +75,9 @@ const activeLines = (stack: SampleStack): readonly string[] => {
   const { project, folder, composeFiles, envFile } = stack;
   const name = instanceName(project);
   const hooks = hookLines(stack);
-  const files = composeFiles.map((file) => yamlText(near(folder, file))).join(', ');
+  const files = [...new Set(composeFiles.map((file) => yamlText(near(folder, file))))].join(', ');
   return [
-    'backups: ./backups                # one folder a snapshot is made here',
+    'backups: ./backups                # each snapshot is a folder in here',
     'instances:',
     `  ${yamlText(name)}:`,
     ...(name === project ? [] : [`    project: ${yamlText(project)}`]),
