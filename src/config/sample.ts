@@ -1,5 +1,5 @@
 import { isAbsolute, posix, relative } from 'node:path';
-import { stringify } from 'yaml';
+import { parse } from 'yaml';
 import { isVerb } from './check/verbs.ts';
 import { escapeDollars } from './file/interpolate.ts';
 
@@ -29,9 +29,9 @@ export interface SampleStack {
 /** A text as one YAML word or quoted text on one line, with nothing in it taken for a variable. */
 const yamlText = (text: string): string => {
   const escaped = escapeDollars(text);
-  return /^[\w./-]+$/.test(escaped)
-    ? stringify(escaped, { lineWidth: 0 }).trim()
-    : JSON.stringify(escaped).replace(/[\u007f-\u009f\u2028\u2029\ufeff]/g, unicodeEscape);
+  // Plain only where it is a word or a path that no reader of YAML takes for anything else.
+  if (/^(\.{0,2}\/)*[a-zA-Z_][\w./-]*$/.test(escaped) && parse(escaped) === escaped) return escaped;
+  return JSON.stringify(escaped).replace(/[\u007f-\u009f\u2028\u2029\ufeff]/g, unicodeEscape);
 };
 
 const unicodeEscape = (character: string): string =>

@@ -1,5 +1,4 @@
-import { constants } from 'node:fs';
-import { access, open, stat } from 'node:fs/promises';
+import { open, stat } from 'node:fs/promises';
 import { errnoOf } from '../../base/errors.ts';
 
 /** Passwords and keys are short; a longer file is some other file. */
@@ -10,7 +9,8 @@ export const whyUnreadable = async (path: string): Promise<string | undefined> =
   try {
     const found = await stat(path);
     if (!found.isFile()) return 'is not a file';
-    await access(path, constants.R_OK);
+    // Opening it is the only proof: access(2) asks for the real user and misses what a network disk refuses.
+    await (await open(path, 'r')).close();
     return undefined;
   } catch (thrown) {
     return reason(thrown);
