@@ -61,3 +61,14 @@ export const redactEnvFile = (text: string): string =>
       return name === undefined ? mask : `${name}=${mask}`;
     })
     .join('\n');
+
+/** Driver options without passwords (`o: username=u,password=p` of a CIFS share). */
+export const redactOptions = (options: Readonly<Record<string, string>>): Record<string, string> =>
+  Object.fromEntries(
+    Object.entries(options).map(([key, value]) => [
+      key,
+      secretName.test(key) && key !== 'device'
+        ? mask
+        : value.replaceAll(/\b(pass\w*|secret\w*|credentials)=[^,]*/gi, `$1=${mask}`),
+    ]),
+  );

@@ -1,0 +1,73 @@
+import { createWriteStream } from 'node:fs';
+import { chmod, copyFile, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import { createZstdCompress } from 'node:zlib';
+import { messageOf } from '../base/errors.ts';
+import type { BackupPlan } from '../plan/types.ts';
+import { composeName, logsName } from '../snapshot/layout.ts';
+import { redactEnvFile } from '../stack/redact.ts';
+import type { RunContext } from './context.ts';
+
+const json = (value: unknown): string => `${JSON.stringify(value, null, 2)}\n`;
+
+/** Files of one name from several folders are numbered, in the order Compose reads them. */
+const numbered = (at: number, path: string): string => `${String(at + 1).padStart(2, '0')}-${basename(path)}`;
+
+/** The images that run, by digest where the engine knows one: tags move, digests do not. */
+export const imagesOf = async (
+  context: RunContext,
+  plan: BackupPlan,
+): Promise<ReadonlyMap<string, readonly string[]>> => {
+  const ids = [...new Set(plan.stack.containers.map((one) => one.details.imageId))];
+  return new Map(
+    await Promise.all(ids.map(async (id) => [id, await context.engine.imageDigests(id)] as const)),
+  );
+};
+
+/**
+ * Writes `compose/`: the resolved model and the env file with every value masked, the compose files as they
+ * are (mode 0600: what a person wrote into them stays in them), and the images.
+ */
+export const writeComposeRecord = async (
+  folder: string,
+  plan: BackupPlan,
+  images: ReadonlyMap<string, readonly string[]>,
+): Promise<void> => {
+  const target = join(folder, composeName);
+  await mkdir(target, { mode: 0o700, recursive: true });
+  const write = (name: string, text: string) => writeFile(join(target, name), text, { mode: 0o600 });
+  const services = plan.stack.containers.map((one) => ({
+    service: one.service,
+    container: one.name,
+    image: one.details.image,
+    imageId: one.details.imageId,
+    digests: images.get(one.details.imageId) ?? [],
+  }));
+  await write('images.json', json(services));
+  if (plan.stack.model !== undefined) await write('model.json', json(plan.stack.model));
+  for (const [at, file] of plan.stack.composeFiles.entries()) {
+    const copy = join(target, numbered(at, file));
+    await copyFile(file, copy);
+    await chmod(copy, 0o600);
+  }
+  const { envFile } = plan.instance;
+  if (envFile !== undefined) await write('redacted.env', redactEnvFile(await readFile(envFile, 'utf8')));
+};
+
+/** Writes `logs/<container>.log.zst`, oldest line first. A log that cannot be read is a warning. */
+export const writeLogs = async (context: RunContext, folder: string, plan: BackupPlan): Promise<void> => {
+  const target = join(folder, logsName);
+  await mkdir(target, { mode: 0o700, recursive: true });
+  for (const container of plan.stack.containers) {
+    try {
+      const log = await context.engine.logs(container.id);
+      const file = createWriteStream(join(target, `${container.name}.log.zst`), { mode: 0o600 });
+      await pipeline(log, createZstdCompress(), file, { signal: context.signal });
+    } catch (error) {
+      if (context.signal.aborted) throw error;
+      const message = `the log of ${container.name} could not be kept: ${messageOf(error)}`;
+      context.warn({ code: 'log-unreadable', about: container.service, message });
+    }
+  }
+};

@@ -1,0 +1,106 @@
+import { mkdir } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { copyThroughEngine } from '../copy/archive.ts';
+import { copyTree } from '../copy/tree.ts';
+import type { Copied } from '../copy/types.ts';
+import type { BackupPlan, PlannedCopy } from '../plan/types.ts';
+import type { RunContext } from './context.ts';
+
+/** Copies at a time: as many as two cores and a spinning disk can stand. */
+const atOnce = 2;
+
+/** A never-started container that mounts what has to be read through the engine; made before the window. */
+export interface Holder {
+  readonly id: string;
+  /** Where it mounts each source: by mount name. */
+  readonly targets: ReadonlyMap<string, string>;
+}
+
+/** Makes the holder for all copies that go through the engine, or nothing when there are none. */
+export const makeHolder = async (
+  context: RunContext,
+  plan: BackupPlan,
+  run: string,
+): Promise<Holder | undefined> => {
+  const through = plan.copies.filter((copy) => copy.task.method === 'api');
+  if (through.length === 0) return undefined;
+  const targets = new Map(through.map((copy, at) => [copy.mount.name, `/data/${at}`] as const));
+  const id = await context.engine.createHolder({
+    run,
+    mounts: through.map(({ mount }) => ({
+      kind: mount.kind,
+      source: mount.kind === 'volume' ? mount.name : mount.source,
+      target: targets.get(mount.name) as string,
+      readOnly: true,
+    })),
+  });
+  return { id, targets };
+};
+
+const copyOne = async (
+  context: RunContext,
+  planned: PlannedCopy,
+  folder: string,
+  holder: Holder | undefined,
+): Promise<Copied> => {
+  const { task, size, mount } = planned;
+  const from = context.clock.tick();
+  await mkdir(dirname(join(folder, task.path)), { recursive: true, mode: 0o700 });
+  context.emit({
+    type: 'copy-started',
+    mount: mount.name,
+    bytes: size?.bytes ?? 0,
+    entries: size?.entries ?? 0,
+  });
+  const onProgress = (bytes: number): void =>
+    context.emit({ type: 'copy-progress', mount: mount.name, bytes });
+  const common = { signal: context.signal, onProgress };
+  const copied =
+    holder !== undefined && task.method === 'api'
+      ? await copyThroughEngine(task, folder, {
+          ...common,
+          engine: context.engine,
+          holder: holder.id,
+          target: holder.targets.get(mount.name) as string,
+        })
+      : await copyTree(task, folder, { ...common, bytes: size?.bytes ?? 0 });
+  const ms = Math.round(context.clock.tick() - from);
+  context.emit({
+    type: 'copy-finished',
+    mount: mount.name,
+    bytes: size?.bytes ?? 0,
+    entries: size?.entries ?? 0,
+    ms,
+  });
+  return copied;
+};
+
+/**
+ * Copies every mount of the plan into the folder, the largest first. After the first failure the others
+ * are ended too. The source is quiet while this runs; everything that is slow and can wait is left for later.
+ */
+export const copyAll = async (
+  context: RunContext,
+  plan: BackupPlan,
+  folder: string,
+  holder: Holder | undefined,
+): Promise<readonly Copied[]> => {
+  const giveUp = new AbortController();
+  const shared = { ...context, signal: AbortSignal.any([context.signal, giveUp.signal]) };
+  const waiting = plan.copies.toSorted((a, b) => (b.size?.bytes ?? 0) - (a.size?.bytes ?? 0));
+  const done: Copied[] = [];
+  let failed: { readonly error: unknown } | undefined;
+  const lane = async (): Promise<void> => {
+    for (let next = waiting.shift(); next !== undefined && failed === undefined; next = waiting.shift()) {
+      try {
+        done.push(await copyOne(shared, next, folder, holder));
+      } catch (error) {
+        failed ??= { error };
+        giveUp.abort();
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: atOnce }, lane));
+  if (failed !== undefined) throw (failed as { error: unknown }).error;
+  return done;
+};

@@ -1,0 +1,168 @@
+import { hostname } from 'node:os';
+import type { Warning } from '../base/events.ts';
+import type { CopyResult } from '../copy/types.ts';
+import type { EngineInfo } from '../docker/engine.ts';
+import type { BackupPlan, PlannedCopy } from '../plan/types.ts';
+import type {
+  Consistency,
+  Manifest,
+  ManifestContainer,
+  ManifestMount,
+  SnapshotType,
+} from '../snapshot/types.ts';
+import { redactOptions } from '../stack/redact.ts';
+import type { StackContainer } from '../stack/types.ts';
+import type { HookBook } from './hook-stage.ts';
+import { downtimeOf, type Ledger, type LedgerEntry, windowOf } from './ledger.ts';
+
+/** Everything a finished run knows, from which its manifest is made. */
+export interface RunFacts {
+  readonly run: string;
+  readonly snapshot: string;
+  readonly type: SnapshotType;
+  readonly tags: Readonly<Record<string, string>>;
+  readonly note: string;
+  readonly toolVersion: string;
+  readonly engine: EngineInfo;
+  readonly started: Date;
+  readonly consistent: Date;
+  readonly finished: Date;
+  /** Clock tick at the end. */
+  readonly tick: number;
+  readonly plan: BackupPlan;
+  readonly ledger: Ledger;
+  readonly copies: readonly CopyResult[];
+  readonly hooks: HookBook;
+  readonly images: ReadonlyMap<string, readonly string[]>;
+  readonly sums: Manifest['sums'];
+  readonly warnings: readonly Warning[];
+}
+
+const killedCode = 137;
+
+/** What the files of a container are worth, from what was really done to it. */
+const consistencyOf = (container: StackContainer, entry: LedgerEntry | undefined): Consistency => {
+  if (entry !== undefined)
+    return entry.container.action === 'pause' || entry.exitCode === killedCode ? 'crash' : 'clean';
+  if (container.details.state === 'paused') return 'crash';
+  return container.details.state === 'running' ? 'dump-only' : 'cold';
+};
+
+const containerOf = (container: StackContainer, facts: RunFacts): ManifestContainer => {
+  const entry = facts.ledger.get(container.id);
+  const { details } = container;
+  return {
+    id: container.id,
+    name: container.name,
+    service: container.service,
+    image: details.image,
+    imageId: details.imageId,
+    digests: facts.images.get(details.imageId) ?? [],
+    stateBefore: details.state,
+    healthBefore: details.health,
+    restartPolicy: details.restartPolicy.name,
+    quiesced: entry?.container.action ?? 'none',
+    consistency: consistencyOf(container, entry),
+    ...(entry?.exitCode === undefined ? {} : { exitCode: entry.exitCode }),
+    downtimeMs: downtimeOf(entry, facts.tick),
+  };
+};
+
+/** A mount is worth no more than its weakest writer: one that was killed may have left half a write. */
+const mountConsistency = (
+  copy: PlannedCopy,
+  containers: ReadonlyMap<string, ManifestContainer>,
+): Consistency =>
+  copy.mount.users.some((user) => user.writable && containers.get(user.container)?.consistency === 'crash')
+    ? 'crash'
+    : copy.consistency;
+
+const mountOf = (
+  result: CopyResult,
+  facts: RunFacts,
+  containers: ReadonlyMap<string, ManifestContainer>,
+): ManifestMount => {
+  const planned = facts.plan.copies.find((one) => one.task.path === result.task.path) as PlannedCopy;
+  const { mount } = planned;
+  return {
+    kind: mount.kind,
+    name: mount.name,
+    path: result.task.path,
+    form: result.form,
+    method: result.task.method,
+    source: mount.source,
+    driver: mount.driver,
+    options: redactOptions(mount.options),
+    labels: mount.labels,
+    anonymous: mount.anonymous,
+    external: mount.external,
+    users: mount.users.map(({ service, destination, writable }) => ({ service, destination, writable })),
+    entries: result.entries,
+    files: result.files,
+    bytes: result.bytes,
+    lost: result.lost,
+    consistency: mountConsistency(planned, containers),
+    index: result.index,
+  };
+};
+
+/** The longest downtime of each service's containers, ms. */
+const perService = (containers: readonly ManifestContainer[]): Record<string, number> => {
+  const services: Record<string, number> = {};
+  for (const { service, downtimeMs } of containers)
+    services[service] = Math.max(services[service] ?? 0, downtimeMs);
+  return services;
+};
+
+const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);
+
+/** The manifest of a run that has everything in place. Pure; holds no secrets, because nothing in it may. */
+export const manifestOf = (facts: RunFacts): Manifest => {
+  const { plan } = facts;
+  const containers = plan.stack.containers.map((container) => containerOf(container, facts));
+  const byId = new Map(containers.map((container) => [container.id, container]));
+  const mounts = facts.copies.map((result) => mountOf(result, facts, byId));
+  return {
+    $schema: 'https://stack-backup.dev/schemas/manifest.schema.json',
+    version: 1,
+    run: facts.run,
+    snapshot: facts.snapshot,
+    instance: plan.instance.name,
+    project: plan.stack.project,
+    type: facts.type,
+    tags: facts.tags,
+    note: facts.note,
+    outcome: facts.warnings.some((warning) => warning.notice !== true)
+      ? 'complete-with-warnings'
+      : 'complete',
+    timezone: plan.instance.timezone,
+    started: facts.started.toISOString(),
+    consistent: facts.consistent.toISOString(),
+    finished: facts.finished.toISOString(),
+    tool: { version: facts.toolVersion, node: process.versions.node },
+    engine: {
+      id: facts.engine.id,
+      version: facts.engine.version,
+      api: facts.engine.apiVersion,
+      os: facts.engine.os,
+    },
+    compose: { version: plan.stack.composeVersion ?? null, files: plan.stack.composeFiles },
+    host: hostname(),
+    containers,
+    mounts,
+    skipped: plan.skipped,
+    dumps: facts.hooks.dumps,
+    hooks: facts.hooks.results,
+    downtime: {
+      maxMs: Math.max(0, ...containers.map((container) => container.downtimeMs)),
+      windowMs: windowOf(facts.ledger),
+      services: perService(containers),
+    },
+    totals: {
+      entries: sum(mounts.map((mount) => mount.entries)),
+      files: sum(mounts.map((mount) => mount.files)),
+      bytes: sum(mounts.map((mount) => mount.bytes)) + sum(facts.hooks.dumps.map((dump) => dump.bytes)),
+    },
+    warnings: facts.warnings,
+  };
+};

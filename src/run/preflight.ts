@@ -1,0 +1,123 @@
+import { access, constants, stat } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { freeSpace, isInside } from '../base/disk.ts';
+import { errnoOf, StackBackupError } from '../base/errors.ts';
+import type { HookConfig } from '../config/types.ts';
+import { checkHook, containerOf } from '../hooks/registry.ts';
+import type { HookContext } from '../hooks/types.ts';
+import { modeOf } from '../plan/containers.ts';
+import type { BackupPlan } from '../plan/types.ts';
+import type { RunContext } from './context.ts';
+
+const unusable = (folder: string, why: string, next: string, cause?: unknown): StackBackupError =>
+  new StackBackupError('backups-unusable', `the backups folder ${folder} ${why}`, { next, cause });
+
+/** The folder itself, or the nearest one above it that exists: there it would be made. */
+const existing = async (folder: string): Promise<string> => {
+  try {
+    await stat(folder);
+    return folder;
+  } catch (error) {
+    if (errnoOf(error) !== 'ENOENT' || dirname(folder) === folder) throw error;
+    return existing(dirname(folder));
+  }
+};
+
+const assertWritable = async (folder: string): Promise<void> => {
+  try {
+    const there = await existing(folder);
+    if (!(await stat(there)).isDirectory())
+      throw unusable(
+        folder,
+        `cannot be used: ${there} is no folder`,
+        'Choose another path with `backups:` or --backups.',
+      );
+    await access(there, constants.W_OK | constants.X_OK);
+  } catch (error) {
+    if (error instanceof StackBackupError) throw error;
+    const next =
+      'Mount it writable, run as a user who may write there, or choose another path with --backups.';
+    throw unusable(folder, `cannot be written to (${errnoOf(error) ?? String(error)})`, next, error);
+  }
+};
+
+/** A snapshot that holds the backups folder would hold itself. */
+const assertApart = async (plan: BackupPlan): Promise<void> => {
+  const { backups } = plan.instance;
+  for (const { task, mount } of plan.copies) {
+    if (!mount.onHost) continue;
+    if (await isInside(backups, task.source))
+      throw unusable(
+        backups,
+        `lies inside ${task.name}, which is to be copied`,
+        `Choose a folder outside of it, or leave ${task.name} out with \`exclude:\`.`,
+      );
+    if (await isInside(task.source, backups))
+      throw unusable(
+        backups,
+        `holds ${task.name}, which is to be copied`,
+        `Choose another backups folder, or leave ${task.name} out with \`exclude:\`.`,
+      );
+  }
+};
+
+const mib = (bytes: number): string => `${Math.ceil(bytes / 1024 / 1024)} MiB`;
+
+const assertSpace = async (plan: BackupPlan): Promise<void> => {
+  const { backups } = plan.instance;
+  const free = await freeSpace(backups);
+  const { bytes, inodes } = plan.needed;
+  const next = 'Free some space there, or choose another folder with `backups:` or --backups.';
+  const details = { needed: plan.needed, free };
+  if (free.bytes < bytes)
+    throw new StackBackupError(
+      'space-short',
+      `${backups} has ${mib(free.bytes)} free; the snapshot needs about ${mib(bytes)}`,
+      {
+        next,
+        details,
+      },
+    );
+  if (free.inodes < inodes)
+    throw new StackBackupError(
+      'space-short',
+      `${backups} has ${free.inodes} inodes free; the snapshot needs about ${inodes}`,
+      {
+        next,
+        details,
+      },
+    );
+};
+
+/** The context of one hook in one phase. */
+export const hookContext = (
+  context: RunContext,
+  plan: BackupPlan,
+  hook: HookConfig,
+  about: Pick<HookContext, 'folder' | 'run'> & Partial<Pick<HookContext, 'outcome' | 'snapshot'>>,
+): HookContext => {
+  const container = containerOf(hook, plan.stack);
+  return {
+    engine: context.engine,
+    hostPaths: context.local,
+    stack: plan.stack,
+    instance: plan.instance.name,
+    phase: hook.phase,
+    signal: context.signal,
+    ...about,
+    ...(container === undefined ? {} : { container }),
+    ...(hook.service === undefined ? {} : { quiesce: modeOf(plan.instance, hook.service) }),
+  };
+};
+
+/**
+ * Everything that can be known to fail is found here, before anything is touched and before anything is
+ * written: the backups folder, the space in it, the hooks.
+ */
+export const preflight = async (context: RunContext, plan: BackupPlan): Promise<void> => {
+  await assertWritable(plan.instance.backups);
+  await assertApart(plan);
+  await assertSpace(plan);
+  for (const hook of plan.hooks)
+    await checkHook(hook, hookContext(context, plan, hook, { folder: plan.instance.backups }));
+};
