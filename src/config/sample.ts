@@ -4,7 +4,7 @@ import { isVerb } from './check/verbs.ts';
 import { escapeDollars } from './file/interpolate.ts';
 
 /** One service of a running project, as `init` sees it. Names and images come from labels: untrusted. */
-export interface SampleService {
+interface SampleService {
   readonly name: string;
   readonly image: string;
   /** Its image or its data says that it is a PostgreSQL server. */

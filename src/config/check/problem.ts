@@ -36,7 +36,7 @@ export const printed = (text: string): string =>
   );
 
 /** Problems in the order of the file; what is said twice of one place stands once. */
-export const sorted = (problems: readonly Problem[]): readonly Problem[] => {
+const sorted = (problems: readonly Problem[]): readonly Problem[] => {
   const seen = new Set<string>();
   return problems
     .toSorted((a, b) => a.line - b.line || a.column - b.column)

@@ -31,7 +31,5 @@ export const verbs = [
   'version',
 ] as const;
 
-export type Verb = (typeof verbs)[number];
-
 /** Whether the command line reads this word as a command. */
-export const isVerb = (word: string): word is Verb => (verbs as readonly string[]).includes(word);
+export const isVerb = (word: string): boolean => (verbs as readonly string[]).includes(word);

@@ -12,7 +12,7 @@ export interface Place {
 }
 
 /** A variable that a value needs and that is not set. */
-export interface MissingVariable extends Position {
+interface MissingVariable extends Position {
   readonly path: Path;
   readonly variable: string;
 }

@@ -17,7 +17,7 @@ const core: SampleStack = {
   envFile: '/srv/core/env/local/core.env',
   services: [
     { name: 'db', image: 'postgres:17', hasPostgres: true },
-    { name: 'app', image: 'registry.example/app:1', hasPostgres: false },
+    { name: 'app', image: 'app:1', hasPostgres: false },
   ],
   sqlite: [{ service: 'app', path: '/data/app.db' }],
   schema: './schemas/config.schema.json',

@@ -121,6 +121,24 @@ instances:
     expect((await problemsOf(text))[0]).toBe(`${at}: not valid YAML: ${words}`);
   });
 
+  test('names the first of several instances of one project each time', async () => {
+    const text = 'instances:\n  a: { project: x }\n  b: { project: x }\n  c: { project: x }\n';
+    expect(await problemsOf(text)).toEqual([
+      '3:17: instances a and b are both the Compose project "x"',
+      '4:17: instances a and c are both the Compose project "x"',
+    ]);
+  });
+
+  test('cuts what is long, and refuses names too long for a file', async () => {
+    const long = 'x'.repeat(101);
+    const text = `instances:\n  ${long}:\n  core:\n    quiesce: ${long}\n    project: ${long}\n`;
+    expect(await problemsOf(text)).toEqual([
+      expect.stringMatching(/^2:3: "x{57}…" in instances must be a name of lower-case/),
+      `4:14: instances.core.quiesce must be one of stop, pause, none, not "${'x'.repeat(57)}…"`,
+      '5:14: instances.core.project must not be longer than 100 characters',
+    ]);
+  });
+
   test('ends where aliases would not', async () => {
     const bomb = ['a: &a [x, x, x, x, x, x, x, x, x, x]'];
     for (let level = 1; level < 9; level++) {
