@@ -1,0 +1,67 @@
+import { createHash } from 'node:crypto';
+import { readdir, readFile } from 'node:fs/promises';
+import { join, relative } from 'node:path';
+import { $ } from 'zx';
+import { ensureBaseImage } from './base-image.ts';
+import type { Machine } from './machine.ts';
+import { SetupProblem, say } from './say.ts';
+
+/** Where each example image is built; the tests use these images for scratch stacks too. */
+export const images: Readonly<Record<string, string>> = {
+  'stack-backup-example/db': 'examples/core/db',
+  'stack-backup-example/cache': 'examples/core/cache',
+  'stack-backup-example/app': 'examples/core/app',
+};
+
+const label = 'org.stack-backup.inputs';
+
+/** SHA-256 over names, modes and content of everything in a build folder. */
+const hashOf = async (folder: string): Promise<string> => {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
+  const files = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
+  const hash = createHash('sha256');
+  for (const file of files.sort()) hash.update(`${relative(folder, file)}\0`).update(await readFile(file)).update('\0');
+  return hash.digest('hex');
+};
+
+/** Label value by tag, of the images that are there. */
+const present = async (): Promise<ReadonlyMap<string, string>> => {
+  const tags = Object.keys(images);
+  const format = `{{index .RepoTags 0}} {{index .Config.Labels "${label}"}}`;
+  const { stdout } = await $({ quiet: true, nothrow: true })`docker image inspect --format ${format} ${tags}`;
+  return new Map(
+    stdout
+      .trim()
+      .split('\n')
+      .map((line) => line.split(' ') as [string, string])
+      .map(([tag = '', hash = '']) => [tag.replace(/:latest$/, ''), hash]),
+  );
+};
+
+/** Builds the example images that are missing or whose build folder changed. */
+export const ensureImages = async (machine: Machine): Promise<void> => {
+  const there = await present();
+  const wanted = await Promise.all(
+    Object.entries(images).map(async ([tag, folder]) => ({ tag, folder, hash: await hashOf(folder) })),
+  );
+  const stale = wanted.filter(({ tag, hash }) => there.get(tag) !== hash);
+  if (stale.length === 0) return;
+  await ensureBaseImage(machine);
+  for (const { tag, folder, hash } of stale) await build(tag, folder, hash);
+};
+
+const build = async (tag: string, folder: string, hash: string): Promise<void> => {
+  say(`building ${tag} from ${folder}`);
+  const buildx = await $({ quiet: true, nothrow: true })`docker buildx version`;
+  const built = await $({
+    quiet: true,
+    nothrow: true,
+    env: { ...process.env, DOCKER_BUILDKIT: buildx.exitCode === 0 ? '1' : '0' },
+  })`docker build --tag ${tag} --label ${`${label}=${hash}`} ${folder}`;
+  if (built.exitCode !== 0) {
+    process.stderr.write(built.stdall);
+    throw new SetupProblem(`${tag} could not be built`, [
+      'The reason stands above. The build installs Debian packages: check the network, then run this again.',
+    ]);
+  }
+};
