@@ -1,5 +1,5 @@
 import { createReadStream } from 'node:fs';
-import { open } from 'node:fs/promises';
+import { open as openFile } from 'node:fs/promises';
 import { StackBackupError } from '../base/errors.ts';
 import type { PostgresHook } from '../config/types.ts';
 import type { ManifestDump } from '../snapshot/types.ts';
@@ -57,13 +57,18 @@ const check = async (hook: PostgresHook, context: HookContext): Promise<void> =>
     );
 };
 
-/** Every data block of a custom-format archive ends with the integer 0: a sign byte and four bytes. */
-const endsWithBlock = async (path: string): Promise<boolean> => {
-  const file = await open(path, 'r');
+/**
+ * A data block of a custom-format archive ends with the integer 0, a block of large objects with two of
+ * them; an integer is a sign byte and four bytes (PostgreSQL source, pg_backup_custom.c).
+ */
+const endLength = { table: 5, blobs: 10 } as const;
+
+const endsWithZeros = async (path: string, count: number): Promise<boolean> => {
+  const file = await openFile(path, 'r');
   try {
     const { size } = await file.stat();
-    const end = Buffer.alloc(5, 1);
-    await file.read(end, 0, end.length, Math.max(0, size - end.length));
+    const end = Buffer.alloc(count, 1);
+    await file.read(end, 0, count, Math.max(0, size - count));
     return end.every((byte) => byte === 0);
   } finally {
     await file.close();
@@ -93,22 +98,22 @@ export const verifyArchive = async (
     throw postgresFailure(access, `${what} cannot be read back`, 'pg_restore', ended, next);
   if (toc.entries < 1)
     throw new StackBackupError('hook-failed', `${what} has no table of contents`, { next });
-  if (toc.hasData && !(await endsWithBlock(path)))
+  if (toc.lastData !== undefined && !(await endsWithZeros(path, endLength[toc.lastData])))
     throw new StackBackupError('hook-failed', `${what} is cut off`, { next });
 };
 
+/** A dump that is written and proved but has no final name yet, and what the manifest is to say of it. */
+interface Proved {
+  readonly dump: PartialDump;
+  readonly about: { readonly format: string; readonly database?: string };
+}
+
 const dumpDatabase = async (
-  hook: PostgresHook,
   context: HookContext,
   access: PostgresAccess,
-  server: PostgresServer,
+  dump: PartialDump,
   database: string,
-): Promise<ManifestDump> => {
-  await using dump = await PartialDump.open(
-    context.folder,
-    fileNameOf(hook.service),
-    `${fileNameOf(database)}.dump`,
-  );
+): Promise<Proved> => {
   const what = `the dump of database ${quoted(database)}`;
   const ended = await dump.write((stdout, broken) =>
     execute(context, access.container, {
@@ -123,20 +128,16 @@ const dumpDatabase = async (
   );
   if (ended.exitCode !== 0) throw postgresFailure(access, `${what} failed`, 'pg_dump', ended);
   await verifyArchive(context, access, dump.partial, what);
-  const kept = await dump.keep();
-  const about = { hook: hook.name, kind: 'postgres', service: hook.service, version: server.version };
-  return { ...about, ...kept, format: 'pg_dump custom', database };
+  return { dump, about: { format: 'pg_dump custom', database } };
 };
 
 const completed = '-- PostgreSQL database cluster dump complete';
 
 const dumpGlobals = async (
-  hook: PostgresHook,
   context: HookContext,
   access: PostgresAccess,
-  server: PostgresServer,
-): Promise<ManifestDump> => {
-  await using dump = await PartialDump.open(context.folder, fileNameOf(hook.service), 'globals.sql');
+  dump: PartialDump,
+): Promise<Proved> => {
   const ended = await dump.write((stdout, broken) =>
     execute(context, access.container, {
       command: [
@@ -156,24 +157,37 @@ const dumpGlobals = async (
     throw new StackBackupError('hook-failed', 'the dump of the globals is cut off', {
       next: 'Run the backup again; if it stays, look into the logs of the database.',
     });
-  const kept = await dump.keep();
-  const about = { hook: hook.name, kind: 'postgres', service: hook.service, version: server.version };
-  return { ...about, ...kept, format: 'pg_dumpall globals' };
+  return { dump, about: { format: 'pg_dumpall globals' } };
 };
 
+const summaryOf = (hook: PostgresHook, server: PostgresServer, dumps: readonly ManifestDump[]): string => {
+  const databases = dumps.filter((dump) => dump.database !== undefined).length;
+  const bytes = dumps.reduce((sum, dump) => sum + dump.bytes, 0);
+  return (
+    `PostgreSQL ${server.version}: ${databases} ${databases === 1 ? 'database' : 'databases'}` +
+    `${hook.globals ? ' and globals' : ''} dumped, ${bytes} bytes`
+  );
+};
+
+/** All dumps of the server, or none: they get their names when the last one is proved. */
 const run = async (hook: PostgresHook, context: HookContext) => {
   const access = accessOf(hook, requireRunning(hook, context));
   const server = await askServer(context, access);
+  await using opened = new AsyncDisposableStack();
+  const open = async (name: string): Promise<PartialDump> =>
+    opened.use(await PartialDump.open(context.folder, fileNameOf(hook.service), name));
+
+  const proved: Proved[] = [];
+  for (const database of chosen(hook, server)) {
+    const dump = await open(`${fileNameOf(database)}.dump`);
+    proved.push(await dumpDatabase(context, access, dump, database));
+  }
+  if (hook.globals) proved.push(await dumpGlobals(context, access, await open('globals.sql')));
+
+  const common = { hook: hook.name, kind: 'postgres', service: hook.service, version: server.version };
   const dumps: ManifestDump[] = [];
-  for (const database of chosen(hook, server))
-    dumps.push(await dumpDatabase(hook, context, access, server, database));
-  const databases = dumps.length;
-  if (hook.globals) dumps.push(await dumpGlobals(hook, context, access, server));
-  const bytes = dumps.reduce((sum, dump) => sum + dump.bytes, 0);
-  const summary =
-    `PostgreSQL ${server.version}: ${databases} ${databases === 1 ? 'database' : 'databases'}` +
-    `${hook.globals ? ' and globals' : ''} dumped, ${bytes} bytes`;
-  return { summary, dumps, warnings: [] };
+  for (const { dump, about } of proved) dumps.push({ ...common, ...(await dump.keep()), ...about });
+  return { summary: summaryOf(hook, server, dumps), dumps, warnings: [] };
 };
 
 /** Logical dumps of a PostgreSQL server with its own programs, in its own container. */

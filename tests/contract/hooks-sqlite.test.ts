@@ -2,6 +2,7 @@ import { mkdtemp, readdir, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { pathToFileURL } from 'node:url';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { SqliteHook } from '../../src/config/types.ts';
 import { connectEngine } from '../../src/docker/dockerode.ts';
@@ -55,7 +56,9 @@ const hookFor = (over: Partial<SqliteHook> = {}): SqliteHook => ({
 
 /** Rows of both tables; they must be one. */
 const rowsOf = (file: string): readonly [number, number] => {
-  using database = new DatabaseSync(`file:${file}?immutable=1`, { readOnly: true });
+  const url = pathToFileURL(file);
+  url.searchParams.set('immutable', '1');
+  using database = new DatabaseSync(url, { readOnly: true });
   const count = (table: string): number =>
     Number(database.prepare(`SELECT count(*) AS n FROM ${table}`).get()?.n);
   return [count('a'), count('b')];
@@ -65,7 +68,6 @@ describe.each(['wal', 'delete'])('a database with a live writer in a container, 
   const volume = randomName('sqlite');
   let app: TestContainer;
   let live: string;
-  const rows = async (): Promise<number> => (await stat(live)).size;
 
   beforeAll(async () => {
     await docker('volume', 'create', '--label', 'io.stack-backup.test=1', volume);
@@ -78,7 +80,7 @@ describe.each(['wal', 'delete'])('a database with a live writer in a container, 
       ['-v', `${volume}:/data`],
       ['sh', '-c', 'chown 4711:4712 /data && exec python3 -c "$0" "$1"', writer, mode],
     );
-    await vi.waitUntil(async () => (await rows().catch(() => 0)) > 500_000, {
+    await vi.waitUntil(async () => ((await stat(live).catch(() => undefined))?.size ?? 0) > 500_000, {
       timeout: 60_000,
       interval: 50,
     });

@@ -4,8 +4,8 @@ import { Writable } from 'node:stream';
 export class TocReader extends Writable {
   /** Entries as the header counts them; 0 when there was no such header. */
   entries = 0;
-  /** Some entry has data in the archive. */
-  hasData = false;
+  /** What the last data in the archive is of; undefined when there is none. */
+  lastData: 'table' | 'blobs' | undefined;
   #rest = '';
 
   override _write(chunk: Buffer, _encoding: BufferEncoding, done: () => void): void {
@@ -25,6 +25,7 @@ export class TocReader extends Writable {
     const counted = /^;\s+TOC Entries: (\d+)/.exec(line);
     if (counted !== null) this.entries = Number(counted[1]);
     // `3350; 0 16385 TABLE DATA public t owner`; large objects are `BLOBS`.
-    if (/^\d+; \d+ \d+ (TABLE DATA|BLOBS) /.test(line)) this.hasData = true;
+    const data = /^\d+; \d+ \d+ (TABLE DATA|BLOBS) /.exec(line);
+    if (data !== null) this.lastData = data[1] === 'BLOBS' ? 'blobs' : 'table';
   }
 }

@@ -47,16 +47,21 @@ describe('TocReader', () => {
 
   it('reads the same however the output is cut into pieces', () => {
     for (let size = 1; size < 60; size += 1)
-      expect(read(listing, size)).toMatchObject({ entries: 12, hasData: true });
+      expect(read(listing, size)).toMatchObject({ entries: 12, lastData: 'table' });
   });
 
   it('sees a schema without data, and that something else is no listing at all', () => {
     const schema = listing.replace(/.*TABLE DATA.*\n/, '');
-    expect(read(schema, 7)).toMatchObject({ entries: 12, hasData: false });
+    expect(read(schema, 7)).toMatchObject({ entries: 12, lastData: undefined });
     expect(read('pg_restore: error: input file is too short', 7)).toMatchObject({ entries: 0 });
   });
 
+  it('sees that large objects come last', () => {
+    expect(read(`${listing}3351; 0 0 BLOBS - BLOBS \n`, 11).lastData).toBe('blobs');
+    expect(read(`${listing}3351; 0 0 BLOBS - 16400..16402 app\n`, 11).lastData).toBe('blobs');
+  });
+
   it('is not fooled by a table that is called like an entry', () => {
-    expect(read('215; 1259 16385 TABLE public TABLE DATA app\n', 9).hasData).toBe(false);
+    expect(read('215; 1259 16385 TABLE public TABLE DATA app\n', 9).lastData).toBeUndefined();
   });
 });
