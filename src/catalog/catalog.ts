@@ -1,0 +1,82 @@
+import { readdir, stat } from 'node:fs/promises';
+import { basename, dirname, join, resolve } from 'node:path';
+import { asStackBackupError, errnoOf, StackBackupError } from '../base/errors.ts';
+import { parseSnapshotName } from '../snapshot/layout.ts';
+import { readManifest } from '../snapshot/manifest.ts';
+import type { Manifest } from '../snapshot/types.ts';
+
+/** A snapshot folder and what its manifest says; `problem` instead of a manifest that cannot be used. */
+export interface CatalogEntry {
+  readonly name: string;
+  readonly path: string;
+  readonly instance: string;
+  readonly manifest?: Manifest;
+  readonly problem?: string;
+}
+
+const entryOf = async (path: string): Promise<CatalogEntry> => {
+  const name = basename(path);
+  const instance = parseSnapshotName(name)?.instance ?? name;
+  try {
+    return { name, path, instance, manifest: await readManifest(path) };
+  } catch (error) {
+    return { name, path, instance, problem: asStackBackupError(error).message };
+  }
+};
+
+/** All snapshots in a backups folder, by name and so by time within an instance. Empty without the folder. */
+export const readCatalog = async (backups: string): Promise<readonly CatalogEntry[]> => {
+  const entries = await readdir(backups, { withFileTypes: true }).catch((error: unknown) => {
+    if (errnoOf(error) === 'ENOENT') return [];
+    throw new StackBackupError('backups-unusable', `the backups folder ${backups} cannot be read`, {
+      cause: error,
+      next: 'Check the path (`backups:` or --backups) and your permissions.',
+    });
+  });
+  const names = entries
+    .filter((entry) => entry.isDirectory() && parseSnapshotName(entry.name) !== undefined)
+    .map((entry) => entry.name)
+    .sort();
+  const found: CatalogEntry[] = [];
+  for (const name of names) found.push(await entryOf(join(backups, name)));
+  return found;
+};
+
+/** The newest snapshot of an instance with a valid manifest. */
+export const latestOf = (catalog: readonly CatalogEntry[], instance: string): CatalogEntry | undefined =>
+  catalog.findLast((entry) => entry.instance === instance && entry.manifest !== undefined);
+
+const isFolder = async (path: string): Promise<boolean> =>
+  stat(path).then(
+    (stats) => stats.isDirectory(),
+    () => false,
+  );
+
+/**
+ * The folder that a person means: a path, a snapshot's name, or `<instance>` / `<instance>@latest` for its
+ * newest one. Looked for in each of these backups folders. Rejects with `snapshot-unknown`.
+ */
+export const findSnapshot = async (
+  reference: string,
+  backups: readonly string[],
+  cwd: string,
+): Promise<string> => {
+  const asPath = resolve(cwd, reference);
+  if (parseSnapshotName(basename(asPath)) !== undefined && (await isFolder(asPath))) return asPath;
+  for (const folder of backups) {
+    if (
+      basename(reference) === reference &&
+      parseSnapshotName(reference) &&
+      (await isFolder(join(folder, reference)))
+    )
+      return join(folder, reference);
+    const latest = latestOf(await readCatalog(folder), reference.replace(/@latest$/, ''));
+    if (latest !== undefined) return latest.path;
+  }
+  throw new StackBackupError('snapshot-unknown', `there is no snapshot ${reference}`, {
+    next: `\`stack-backup list\` shows those in ${backups.join(', ')}; a path to a snapshot folder works, too.`,
+  });
+};
+
+/** The backups folder that a snapshot folder stands in. */
+export const backupsOf = (snapshot: string): string => dirname(snapshot);

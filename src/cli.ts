@@ -1,0 +1,210 @@
+#!/usr/bin/env node
+import { readFileSync } from 'node:fs';
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { asStackBackupError, StackBackupError } from './base/errors.ts';
+import { printable } from './base/text/printable.ts';
+import { backup } from './commands/backup.ts';
+import { doctor } from './commands/doctor.ts';
+import { codeOfError, exitCode } from './commands/exit.ts';
+import { init } from './commands/init.ts';
+import { list } from './commands/list.ts';
+import { plan } from './commands/plan.ts';
+import { type CommonFlags, systemClock, type World } from './commands/session.ts';
+import { show } from './commands/show.ts';
+import { verify } from './commands/verify.ts';
+import type { QuiesceMode } from './config/types.ts';
+import type { SnapshotType } from './snapshot/types.ts';
+
+const packageFile = new URL('../package.json', import.meta.url);
+const version = (JSON.parse(readFileSync(packageFile, 'utf8')) as { version: string }).version;
+
+/** Signals and defects both end the work in order: the services come back before the program goes. */
+const interruption = () => {
+  const controller = new AbortController();
+  let signal: NodeJS.Signals | undefined;
+  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+    process.on(name, () => {
+      signal ??= name;
+      controller.abort(new StackBackupError('interrupted', `interrupted by ${name}`));
+    });
+  const onDefect = (thrown: unknown): void => {
+    const error = asStackBackupError(thrown);
+    process.exitCode = exitCode.failed;
+    controller.abort(error);
+    if (process.env.STACK_BACKUP_DEBUG !== undefined) console.error(thrown);
+  };
+  process.on('uncaughtException', onDefect);
+  process.on('unhandledRejection', onDefect);
+  // A closed terminal must not end a run between stop and start: what cannot be shown is not shown.
+  process.stdout.on('error', () => undefined);
+  process.stderr.on('error', () => undefined);
+  return { signal: controller.signal, interruptedBy: () => signal };
+};
+
+const { signal, interruptedBy } = interruption();
+
+interface RawFlags {
+  readonly config?: string;
+  readonly backups?: string;
+  readonly json?: boolean;
+  readonly quiet?: boolean;
+  readonly verbose?: boolean;
+  readonly color?: boolean;
+}
+
+const worldOf = (flags: RawFlags): World => ({
+  flags: {
+    json: flags.json === true,
+    quiet: flags.quiet === true,
+    verbose: flags.verbose === true,
+    color: flags.color !== false && (process.env.NO_COLOR ?? '') === '',
+    ...(flags.config === undefined ? {} : { config: flags.config }),
+    ...(flags.backups === undefined ? {} : { backups: flags.backups }),
+  } satisfies CommonFlags,
+  cwd: process.cwd(),
+  env: process.env,
+  stdout: process.stdout,
+  stderr: process.stderr,
+  clock: systemClock,
+  version,
+  signal,
+  interruptedBy,
+});
+
+const tag = (text: string, before: Record<string, string>): Record<string, string> => {
+  const match = /^([A-Za-z0-9_.-]{1,64})=(.{0,256})$/.exec(text);
+  if (match === null) throw new InvalidArgumentError('A tag is NAME=VALUE, such as sha=1f3a9c.');
+  return { ...before, [match[1] as string]: match[2] as string };
+};
+
+const types: readonly SnapshotType[] = ['manual', 'scheduled', 'pre-deploy', 'pre-migration', 'pre-restore'];
+const modes: readonly QuiesceMode[] = ['stop', 'pause', 'none'];
+
+interface BackupArguments extends RawFlags {
+  readonly all?: boolean;
+  readonly dryRun?: boolean;
+  readonly type: SnapshotType;
+  readonly tag: Record<string, string>;
+  readonly note: string;
+  readonly logs?: boolean;
+  readonly quiesce?: QuiesceMode;
+}
+
+/** Adds the flags that every command knows. */
+const common = (command: Command): Command =>
+  command
+    .option('--config <file>', 'configuration (default: ./backup.config.yaml, if there is one)')
+    .option('--backups <folder>', 'folder of the snapshots, over what the configuration says')
+    .option('--json', 'machine-readable output on stdout')
+    .option('-q, --quiet', 'say nothing when all is well (for cron)')
+    .option('-v, --verbose', 'say more')
+    .option('--no-color', 'no colours (NO_COLOR works too)');
+
+/** Runs a command and keeps its exit code for the end of the program. */
+const ended = async (flags: RawFlags, work: (world: World) => Promise<number>): Promise<void> => {
+  const world = worldOf(flags);
+  try {
+    const code = await work(world);
+    process.exitCode = Math.max(code, Number(process.exitCode ?? 0));
+  } catch (thrown) {
+    const error = asStackBackupError(thrown);
+    process.exitCode = codeOfError(signal.aborted ? 'interrupted' : error.code, interruptedBy());
+    if (world.flags.json)
+      process.stdout.write(
+        `${JSON.stringify({ error: { code: error.code, message: error.message, next: error.next } })}\n`,
+      );
+    process.stderr.write(`stack-backup: ${printableText(error.message)}\n`);
+    if (error.next !== undefined) process.stderr.write(`  ${printableText(error.next)}\n`);
+    if (world.flags.verbose && error.cause instanceof Error)
+      process.stderr.write(`${error.cause.stack ?? ''}\n`);
+  }
+};
+
+/** Text that may quote a container or a file, without what could draw on the terminal; lines stay lines. */
+const printableText = (text: string): string => text.split('\n').map(printable).join('\n');
+
+const program = new Command('stack-backup')
+  .description('Snapshots of Docker Compose stacks: stop in order, copy, prove, put back what ran.')
+  .version(version)
+  .exitOverride()
+  .showSuggestionAfterError()
+  .enablePositionalOptions()
+  .addHelpText(
+    'after',
+    `
+\`stack-backup core\` is short for \`stack-backup backup core\`.
+
+Exit codes: 0 done, 1 failed (stack as before), 2 usage or configuration, 3 done with warnings,
+4 a service could not be brought back, 5 locked by another run, 6 verification failed,
+129/130/143 interrupted (stack as before).`,
+  );
+
+common(program.command('backup', { isDefault: true }))
+  .description('take a snapshot of each instance (any running Compose project needs no configuration)')
+  .argument('[instance...]', 'names from the configuration, or running Compose projects')
+  .option('--all', 'every configured instance')
+  .option('--dry-run', 'show the plan and check it, change nothing')
+  .addOption(new Option('--type <type>', 'kind of snapshot').choices(types).default('manual'))
+  .option('--tag <name=value>', 'label, may be given several times', tag, {})
+  .option('--note <text>', 'a remark, kept in the manifest', '')
+  .option('--logs', 'keep the logs of the services too')
+  .addOption(
+    new Option('--quiesce <mode>', 'over what the configuration says for the instance').choices(modes),
+  )
+  .action(async (names: string[], given: BackupArguments) => {
+    await ended(given, (world) =>
+      given.dryRun === true
+        ? plan(world, names, given.all === true)
+        : backup(world, names, {
+            all: given.all === true,
+            options: { type: given.type, tags: given.tag, note: given.note },
+            overrides: {
+              ...(given.logs === undefined ? {} : { logs: given.logs }),
+              ...(given.quiesce === undefined ? {} : { quiesce: given.quiesce }),
+            },
+          }),
+    );
+  });
+
+common(program.command('plan'))
+  .description('what a backup would do: waves, copies, what is left out and why; changes nothing')
+  .argument('[instance...]')
+  .option('--all', 'every configured instance')
+  .action((names: string[], given: RawFlags & { all?: boolean }) =>
+    ended(given, (world) => plan(world, names, given.all === true)),
+  );
+
+common(program.command('list'))
+  .description('the snapshots there are')
+  .argument('[instance...]')
+  .action((names: string[], given: RawFlags) => ended(given, (world) => list(world, names)));
+
+common(program.command('show'))
+  .description('what stands in the manifest of a snapshot')
+  .argument('<snapshot>', 'a name, a path, or <instance> for its newest')
+  .action((reference: string, given: RawFlags) => ended(given, (world) => show(world, reference)));
+
+common(program.command('verify'))
+  .description('read a snapshot again: checksums, manifest, missing and extra files')
+  .argument('<snapshot...>', 'a name, a path, or <instance> for its newest')
+  .action((references: string[], given: RawFlags) => ended(given, (world) => verify(world, references)));
+
+common(program.command('init'))
+  .description('write a commented backup.config.yaml from a running project')
+  .argument('<project>')
+  .option('--print', 'show it instead of writing it')
+  .action((project: string, given: RawFlags & { print?: boolean }) =>
+    ended(given, (world) => init(world, project, given.print === true)),
+  );
+
+common(program.command('doctor'))
+  .description('what this machine has of what is needed, and how to get the rest')
+  .action((given: RawFlags) => ended(given, doctor));
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  if (!(error instanceof CommanderError)) throw error;
+  process.exitCode = error.exitCode === 0 ? exitCode.done : exitCode.usage;
+}
+process.exit();

@@ -1,0 +1,86 @@
+import { asStackBackupError, type ErrorCode } from '../base/errors.ts';
+import type { EventBody, RunEvent } from '../base/events.ts';
+import { acquireLock } from '../base/lock.ts';
+import { appendHistory } from '../catalog/history.ts';
+import type { Instance } from '../config/types.ts';
+import { chooseListener } from '../notify/choose.ts';
+import { type BackupOptions, executeBackup } from '../run/execute.ts';
+import type { RunRecord } from '../run/record.ts';
+import { codeOfError, codeOfOutcome, worstCode } from './exit.ts';
+import { plannedBackup } from './planned.ts';
+import { instancesOf, openSession, type Session, type World } from './session.ts';
+
+export interface BackupFlags {
+  readonly all: boolean;
+  readonly options: Omit<BackupOptions, 'toolVersion'>;
+  /** `--quiesce`, `--logs`: over what the configuration says. */
+  readonly overrides: Partial<Pick<Instance, 'quiesce' | 'logs'>>;
+}
+
+/** loadConfig → observe → plan → execute → record, for one instance, under its lock. */
+const backupOne = async (
+  session: Session,
+  instance: Instance,
+  flags: BackupFlags,
+  emit: (event: EventBody) => void,
+): Promise<RunRecord> => {
+  const { world, engine, info } = session;
+  await using lock = await acquireLock(`${info.id}/${instance.project}`, instance.name, world.clock.now());
+  const plan = await plannedBackup(session, instance);
+  const options = { ...flags.options, toolVersion: world.version };
+  const record = await executeBackup(plan, options, {
+    engine,
+    info,
+    clock: world.clock,
+    emit,
+    signal: world.signal,
+    onPhase: (phase) => lock.describe(phase),
+  });
+  await appendHistory(instance.backups, record);
+  return record;
+};
+
+/**
+ * `stack-backup <instance>…`: a snapshot of each, one after the other. One that fails does not keep the
+ * others from their turn; an interruption does. Resolves with the exit code.
+ */
+export const backup = async (world: World, names: readonly string[], flags: BackupFlags): Promise<number> => {
+  const session = await openSession(world);
+  const instances = await instancesOf(session, names, flags.all);
+  const listener = chooseListener({ ...world.flags, stdout: world.stdout, stderr: world.stderr });
+  const codes: number[] = [];
+  try {
+    for (const chosen of instances) {
+      if (world.signal.aborted) break;
+      const instance = { ...chosen, ...flags.overrides };
+      const emit = (event: EventBody): void =>
+        listener.on({ ...event, at: world.clock.now().toISOString(), instance: instance.name } as RunEvent);
+      codes.push(await codeOfOne(world, () => backupOne(session, instance, flags, emit), emit));
+    }
+  } finally {
+    listener.close();
+  }
+  return worstCode(codes);
+};
+
+/** A check that failed before anything was touched is told like any other error of a run. */
+const codeOfOne = async (
+  world: World,
+  work: () => Promise<RunRecord>,
+  emit: (event: EventBody) => void,
+): Promise<number> => {
+  try {
+    const record = await work();
+    return codeOfOutcome(record.outcome, record.error?.code as ErrorCode | undefined, world.interruptedBy());
+  } catch (thrown) {
+    const error = asStackBackupError(thrown);
+    const code = world.signal.aborted ? 'interrupted' : error.code;
+    emit({
+      type: 'error',
+      code,
+      message: error.message,
+      ...(error.next === undefined ? {} : { next: error.next }),
+    });
+    return codeOfError(code, world.interruptedBy());
+  }
+};

@@ -1,0 +1,22 @@
+import { readCatalog } from '../catalog/catalog.ts';
+import { renderList } from '../catalog/render.ts';
+import { backupsFolders } from './backups.ts';
+import { printJson, type World } from './session.ts';
+
+/** `stack-backup list [instance]…`: the snapshots there are, also those whose manifest is damaged. */
+export const list = async (world: World, instances: readonly string[]): Promise<number> => {
+  const catalogs = await Promise.all((await backupsFolders(world)).map(readCatalog));
+  const entries = catalogs
+    .flat()
+    .filter((entry) => instances.length === 0 || instances.includes(entry.instance));
+  if (world.flags.json) printJson(world, entries);
+  else
+    world.stdout.write(
+      renderList(entries, {
+        color: world.flags.color && world.stdout.isTTY,
+        width: world.stdout.columns ?? 100,
+        now: world.clock.now(),
+      }),
+    );
+  return 0;
+};

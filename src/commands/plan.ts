@@ -1,0 +1,25 @@
+import { planToJson, renderPlan } from '../plan/render.ts';
+import { preflight } from '../run/preflight.ts';
+import { plannedBackup } from './planned.ts';
+import { instancesOf, openSession, printJson, type World } from './session.ts';
+
+/**
+ * `stack-backup plan <instance>…` and `--dry-run`: what a backup would do, and that its checks pass.
+ * Changes nothing, writes nothing.
+ */
+export const plan = async (world: World, names: readonly string[], all: boolean): Promise<number> => {
+  const session = await openSession(world);
+  for (const instance of await instancesOf(session, names, all)) {
+    const found = await plannedBackup(session, instance);
+    if (world.flags.json) printJson(world, planToJson(found));
+    else world.stdout.write(renderPlan(found, { color: world.flags.color && world.stdout.isTTY }));
+    const context = {
+      engine: session.engine,
+      local: session.info.local,
+      clock: world.clock,
+      signal: world.signal,
+    };
+    await preflight({ ...context, emit: () => undefined, warn: () => undefined }, found);
+  }
+  return 0;
+};

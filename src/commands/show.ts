@@ -1,0 +1,21 @@
+import { findSnapshot } from '../catalog/catalog.ts';
+import { renderShow } from '../catalog/render.ts';
+import { readManifest } from '../snapshot/manifest.ts';
+import { backupsFolders } from './backups.ts';
+import { printJson, type World } from './session.ts';
+
+/** `stack-backup show <snapshot>`: what stands in its manifest. */
+export const show = async (world: World, reference: string): Promise<number> => {
+  const folder = await findSnapshot(reference, await backupsFolders(world), world.cwd);
+  const manifest = await readManifest(folder);
+  if (world.flags.json) printJson(world, manifest);
+  else
+    world.stdout.write(
+      renderShow(manifest, {
+        color: world.flags.color && world.stdout.isTTY,
+        width: world.stdout.columns ?? 100,
+        path: folder,
+      }),
+    );
+  return 0;
+};

@@ -1,0 +1,31 @@
+import { formatBytes, formatCount, plural } from '../base/text/amount.ts';
+import { printable } from '../base/text/printable.ts';
+import { findSnapshot } from '../catalog/catalog.ts';
+import { type Verification, verifySnapshot } from '../snapshot/verify.ts';
+import { backupsFolders } from './backups.ts';
+import { exitCode } from './exit.ts';
+import { printJson, type World } from './session.ts';
+
+const report = (folder: string, result: Verification): string => {
+  const size = `${formatCount(result.files)} files, ${formatBytes(result.bytes)}`;
+  if (result.ok) return `${folder} is whole: ${size} checked\n`;
+  const lines = result.problems.map(
+    (problem) => `  ${problem.kind}: ${printable(problem.path)}: ${printable(problem.message)}\n`,
+  );
+  return `${folder} is NOT whole: ${plural(result.problems.length, 'problem')}\n${lines.join('')}`;
+};
+
+/** `stack-backup verify <snapshot>…`: re-reads everything. Exit code 6 when anything is wrong. */
+export const verify = async (world: World, references: readonly string[]): Promise<number> => {
+  const folders = await backupsFolders(world);
+  let ok = true;
+  for (const reference of references) {
+    const folder = await findSnapshot(reference, folders, world.cwd);
+    const result = await verifySnapshot(folder, { signal: world.signal });
+    ok &&= result.ok;
+    if (world.flags.json) printJson(world, { snapshot: folder, ...result });
+    else if (!world.flags.quiet || !result.ok)
+      (result.ok ? world.stdout : world.stderr).write(report(folder, result));
+  }
+  return ok ? exitCode.done : exitCode.verifyFailed;
+};
