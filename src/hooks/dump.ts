@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { type FileHandle, lstat, mkdir, open, rename, rm } from 'node:fs/promises';
+import { type FileHandle, lstat, mkdir, open, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { Writable } from 'node:stream';
 import { finished } from 'node:stream/promises';
@@ -46,14 +46,12 @@ export class PartialDump implements AsyncDisposable {
   /** Absolute path of the file being written. */
   readonly partial: string;
   readonly #final: string;
-  readonly #file: FileHandle;
   #kept = false;
 
-  private constructor(path: string, final: string, file: FileHandle) {
+  private constructor(path: string, final: string) {
     this.path = path;
     this.#final = final;
     this.partial = `${final}.partial`;
-    this.#file = file;
   }
 
   /** Opens `dumps/<owner>/<name>` below `folder`; `owner` and `name` must be file names already. */
@@ -66,7 +64,8 @@ export class PartialDump implements AsyncDisposable {
         throw new StackBackupError('hook-failed', `${path} has already been written by another hook`, {
           next: 'Let only one hook dump this, or give the second one another file name with `save:`.',
         });
-      return new PartialDump(path, final, await open(`${final}.partial`, 'wx', 0o600));
+      await (await open(`${final}.partial`, 'wx', 0o600)).close();
+      return new PartialDump(path, final);
     } catch (error) {
       if (error instanceof StackBackupError) throw error;
       throw storageError(path, error);
@@ -78,7 +77,10 @@ export class PartialDump implements AsyncDisposable {
    * produces the bytes should then end instead of going on for nothing.
    */
   async write<Result>(fill: (sink: Writable, signal: AbortSignal) => Promise<Result>): Promise<Result> {
-    const sink = sinkOf(this.#file);
+    const file = await open(this.partial, 'r+').catch((error: unknown) => {
+      throw storageError(this.path, error);
+    });
+    const sink = sinkOf(file);
     const broken = new AbortController();
     const written = finished(sink).catch((error: unknown) => {
       broken.abort(error);
@@ -95,17 +97,18 @@ export class PartialDump implements AsyncDisposable {
       throw failure ?? error;
     } finally {
       sink.destroy();
+      await file.close();
     }
   }
 
   /** Makes it durable and gives it its final name. Returns what the manifest wants of it. */
   async keep(): Promise<{ readonly path: string; readonly bytes: number }> {
     try {
-      await this.#file.sync();
-      const { size } = await this.#file.stat();
+      await sync(this.partial);
+      const { size } = await stat(this.partial);
       await rename(this.partial, this.#final);
       this.#kept = true;
-      await syncFolder(dirname(this.#final));
+      await sync(dirname(this.#final));
       return { path: this.path, bytes: size };
     } catch (error) {
       throw storageError(this.path, error);
@@ -113,14 +116,13 @@ export class PartialDump implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#file.close();
     // SQLite puts a journal beside a database it writes; it must not outlive it either.
     const beside = this.#kept ? [] : ['', '-journal', '-wal', '-shm'];
     for (const suffix of beside) await rm(`${this.partial}${suffix}`, { force: true });
   }
 }
 
-/** Writes to the file and leaves it open: it is still to be synced. */
+/** Writes to the file and leaves closing it to whoever opened it. */
 const sinkOf = (file: FileHandle): Writable => {
   const writeAll = async (chunk: Buffer): Promise<void> => {
     for (let at = 0; at < chunk.length; ) at += (await file.write(chunk, at)).bytesWritten;
@@ -142,8 +144,9 @@ const exists = (path: string): Promise<boolean> =>
     },
   );
 
-const syncFolder = async (folder: string): Promise<void> => {
-  const handle = await open(folder, 'r');
+/** Makes a file, or the names in a folder, durable. */
+const sync = async (path: string): Promise<void> => {
+  const handle = await open(path, 'r');
   try {
     await handle.sync();
   } finally {

@@ -13,6 +13,8 @@ const kinds = { postgres, sqlite, command } as const;
 /** What carries out hooks of this kind. */
 export const hookKind = (hook: HookConfig): HookKind => kinds[hook.kind] as HookKind;
 
+/** The longest time a timer of Node can wait, 24 days; a longer one would fire at once. */
+const longestTimer = 2 ** 31 - 1;
 /** How long a hook may take to end after it was told to; then it is left behind. */
 const graceMs = 15_000;
 
@@ -66,7 +68,7 @@ const limited = async <Result>(
   work: (context: HookContext) => Promise<Result>,
 ): Promise<Result> => {
   if (context.signal.aborted) throw wasInterrupted(hook, context.signal.reason);
-  const timeout = AbortSignal.timeout(hook.timeout);
+  const timeout = AbortSignal.timeout(Math.min(hook.timeout, longestTimer));
   const signal = AbortSignal.any([context.signal, timeout]);
   const leaving = leaveBehind(signal);
   let left = false;
@@ -88,7 +90,7 @@ const limited = async <Result>(
   }
 };
 
-/** Pre-flight of a hook: throws when it could not possibly succeed. Changes nothing. */
+/** Pre-flight of a hook: throws when it could not possibly succeed. Changes no data. */
 export const checkHook = (hook: HookConfig, context: HookContext): Promise<void> =>
   limited(hook, context, (within) => hookKind(hook).check(hook, within));
 

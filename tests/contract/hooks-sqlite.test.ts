@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { pathToFileURL } from 'node:url';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { run } from '../../src/base/process.ts';
 import type { SqliteHook } from '../../src/config/types.ts';
 import { connectEngine } from '../../src/docker/dockerode.ts';
 import type { Engine } from '../../src/docker/engine.ts';
@@ -109,6 +110,21 @@ describe.each(['wal', 'delete'])('a database with a live writer in a container, 
     for (const name of await readdir(join(live, '..'))) {
       const found = await stat(join(live, '..', name)).catch(() => undefined);
       if (found !== undefined) expect([name, found.uid, found.gid]).toEqual([name, 4711, 4712]);
+    }
+  });
+
+  it.runIf(process.getuid?.() === 0)('leaves nothing behind when the disk is full', async () => {
+    const mounted = await run(['mount', '-t', 'tmpfs', '-o', 'size=256k', 'tmpfs', folder]);
+    expect(mounted.stderr).toBe('');
+    try {
+      const context = hookContext([await app.observed()], { engine, folder });
+      await expect(runHook(hookFor(), context)).rejects.toMatchObject({
+        code: 'hook-failed',
+        next: expect.stringContaining('Free space'),
+      });
+      expect(await readdir(join(folder, 'dumps/app'))).toEqual([]);
+    } finally {
+      await run(['umount', folder]);
     }
   });
 

@@ -136,6 +136,10 @@ describe('time and interruption', () => {
     expect(await dumps()).toEqual([]);
   });
 
+  it('lets a command have a timeout longer than any timer', async () => {
+    await runHook(hookFor(['true'], { timeout: 365 * 86_400_000 }), contextFor());
+  });
+
   it('tells the reason of an interruption, before and during the work', async () => {
     const path = await script('hang', 'touch "$0.began"; sleep 600');
     const run = new AbortController();
