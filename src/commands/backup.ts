@@ -6,9 +6,9 @@ import type { Instance } from '../config/types.ts';
 import { chooseListener } from '../notify/choose.ts';
 import { type BackupOptions, executeBackup } from '../run/execute.ts';
 import type { RunRecord } from '../run/record.ts';
-import { codeOfError, codeOfOutcome, worstCode } from './exit.ts';
-import { plannedBackup } from './planned.ts';
-import { instancesOf, openSession, type Session, type World } from './session.ts';
+import { codeOfError, codeOfOutcome, worstCode } from './session/exit.ts';
+import { plannedBackup } from './session/planned.ts';
+import { instancesOf, openSession, type Session, type World } from './session/session.ts';
 
 export interface BackupFlags {
   readonly all: boolean;

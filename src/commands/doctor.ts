@@ -4,9 +4,9 @@ import { run } from '../base/process.ts';
 import { formatBytes } from '../base/text/amount.ts';
 import { composeVersion } from '../docker/compose.ts';
 import { connectEngine } from '../docker/dockerode.ts';
-import { backupsFolders } from './backups.ts';
-import { exitCode } from './exit.ts';
-import { configOf, printJson, type World } from './session.ts';
+import { backupsFolders } from './session/backups.ts';
+import { exitCode } from './session/exit.ts';
+import { configOf, printJson, type World } from './session/session.ts';
 
 interface Finding {
   readonly name: string;

@@ -11,7 +11,7 @@ import { sqliteFiles } from '../hooks/sqlite/find.ts';
 import { composeLabel } from '../stack/labels.ts';
 import { observeStack, runningProjects } from '../stack/observe.ts';
 import type { Stack } from '../stack/types.ts';
-import type { World } from './session.ts';
+import type { World } from './session/session.ts';
 
 const servicesOf = (stack: Stack) =>
   [...Map.groupBy(stack.containers, (one) => one.service)].map(([name, containers]) => ({

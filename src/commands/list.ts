@@ -1,7 +1,7 @@
 import { readCatalog } from '../catalog/catalog.ts';
 import { renderList } from '../catalog/render.ts';
-import { backupsFolders } from './backups.ts';
-import { printJson, type World } from './session.ts';
+import { backupsFolders } from './session/backups.ts';
+import { printJson, type World } from './session/session.ts';
 
 /** `stack-backup list [instance]…`: the snapshots there are, also those whose manifest is damaged. */
 export const list = async (world: World, instances: readonly string[]): Promise<number> => {

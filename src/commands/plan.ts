@@ -1,7 +1,7 @@
 import { planToJson, renderPlan } from '../plan/render.ts';
-import { preflight } from '../run/preflight.ts';
-import { plannedBackup } from './planned.ts';
-import { instancesOf, openSession, printJson, type World } from './session.ts';
+import { preflight } from '../run/stages/preflight.ts';
+import { plannedBackup } from './session/planned.ts';
+import { instancesOf, openSession, printJson, type World } from './session/session.ts';
 
 /**
  * `stack-backup plan <instance>…` and `--dry-run`: what a backup would do, and that its checks pass.

@@ -1,8 +1,8 @@
 import { findSnapshot } from '../catalog/catalog.ts';
 import { renderShow } from '../catalog/render.ts';
 import { readManifest } from '../snapshot/manifest.ts';
-import { backupsFolders } from './backups.ts';
-import { printJson, type World } from './session.ts';
+import { backupsFolders } from './session/backups.ts';
+import { printJson, type World } from './session/session.ts';
 
 /** `stack-backup show <snapshot>`: what stands in its manifest. */
 export const show = async (world: World, reference: string): Promise<number> => {

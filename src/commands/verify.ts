@@ -2,9 +2,9 @@ import { formatBytes, formatCount, plural } from '../base/text/amount.ts';
 import { printable } from '../base/text/printable.ts';
 import { findSnapshot } from '../catalog/catalog.ts';
 import { type Verification, verifySnapshot } from '../snapshot/verify.ts';
-import { backupsFolders } from './backups.ts';
-import { exitCode } from './exit.ts';
-import { printJson, type World } from './session.ts';
+import { backupsFolders } from './session/backups.ts';
+import { exitCode } from './session/exit.ts';
+import { printJson, type World } from './session/session.ts';
 
 const report = (folder: string, result: Verification): string => {
   const size = `${formatCount(result.files)} files, ${formatBytes(result.bytes)}`;

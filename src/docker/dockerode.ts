@@ -2,14 +2,14 @@ import { hostname, release } from 'node:os';
 import type { Readable } from 'node:stream';
 import Docker from 'dockerode';
 import { StackBackupError } from '../base/errors.ts';
-import { demultiplex } from './demux.ts';
+import { demultiplex } from './api/demux.ts';
+import { execIn } from './api/exec.ts';
+import { createHolderContainer, removeHolderContainer } from './api/holder.ts';
+import { detailsOf, runningOf } from './api/inspected.ts';
+import { linesOf, logStream } from './api/streams.ts';
 import { type Endpoint, resolveEndpoint } from './endpoint.ts';
 import type { ContainerDetails, Engine, EngineEvent, EngineInfo } from './engine.ts';
-import { execIn } from './exec.ts';
 import { engineFailure, statusOf } from './failure.ts';
-import { createHolderContainer, removeHolderContainer } from './holder.ts';
-import { detailsOf, runningOf } from './inspected.ts';
-import { linesOf, logStream } from './streams.ts';
 
 /** The oldest Engine API whose behaviour was measured (Docker Engine 20.10). */
 const oldestApi = [1, 41] as const;

@@ -16,18 +16,18 @@ import {
 } from '../snapshot/layout.ts';
 import type { Manifest, SnapshotType } from '../snapshot/types.ts';
 import { needsAmong } from '../stack/order.ts';
-import { imagesOf, writeComposeRecord, writeLogs } from './compose-record.ts';
 import type { RunContext } from './context.ts';
-import { copyAll, type Holder, makeHolder } from './copy-stage.ts';
-import { manifestOf } from './describe.ts';
-import { type HookBook, runHooks } from './hook-stage.ts';
 import { type JournalFile, journalContainers, openJournal } from './journal.ts';
-import { downtimeOf, type Ledger, newLedger, windowOf } from './ledger.ts';
-import { preflight } from './preflight.ts';
-import { finishCopies, publish } from './publish.ts';
-import { whileQuiet } from './quiesce.ts';
+import { downtimeOf, type Ledger, newLedger, windowOf } from './quiet/ledger.ts';
+import { whileQuiet } from './quiet/quiesce.ts';
+import { confirmRunning } from './quiet/start.ts';
 import type { DownContainer, RunRecord } from './record.ts';
-import { confirmRunning } from './start.ts';
+import { imagesOf, writeComposeRecord, writeLogs } from './stages/compose-record.ts';
+import { copyAll, type Holder, makeHolder } from './stages/copy-stage.ts';
+import { manifestOf } from './stages/describe.ts';
+import { type HookBook, runHooks } from './stages/hook-stage.ts';
+import { preflight } from './stages/preflight.ts';
+import { finishCopies, publish } from './stages/publish.ts';
 
 export interface BackupOptions {
   readonly type: SnapshotType;

@@ -1,7 +1,7 @@
 import { PassThrough } from 'node:stream';
-import { messageOf } from '../base/errors.ts';
-import type { LifecycleHook } from '../stack/types.ts';
-import type { RunContext } from './context.ts';
+import { messageOf } from '../../base/errors.ts';
+import type { LifecycleHook } from '../../stack/types.ts';
+import type { RunContext } from '../context.ts';
 
 /** How long one of Compose's own hooks may take. Compose sets no limit; a hung one must not hold a stack down. */
 const limitMs = 60_000;

@@ -1,4 +1,4 @@
-import type { Need } from '../stack/order.ts';
+import type { Need } from '../../stack/order.ts';
 
 /**
  * Does `work` for every node, each as soon as all it needs have settled, as many at a time as the order

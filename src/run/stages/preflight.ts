@@ -1,13 +1,13 @@
 import { access, constants, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { freeSpace, isInside } from '../base/disk.ts';
-import { errnoOf, StackBackupError } from '../base/errors.ts';
-import type { HookConfig } from '../config/types.ts';
-import { checkHook, containerOf } from '../hooks/registry.ts';
-import type { HookContext } from '../hooks/types.ts';
-import { modeOf } from '../plan/containers.ts';
-import type { BackupPlan } from '../plan/types.ts';
-import type { RunContext } from './context.ts';
+import { freeSpace, isInside } from '../../base/disk.ts';
+import { errnoOf, StackBackupError } from '../../base/errors.ts';
+import type { HookConfig } from '../../config/types.ts';
+import { checkHook, containerOf } from '../../hooks/registry.ts';
+import type { HookContext } from '../../hooks/types.ts';
+import { modeOf } from '../../plan/containers.ts';
+import type { BackupPlan } from '../../plan/types.ts';
+import type { RunContext } from '../context.ts';
 
 const unusable = (folder: string, why: string, next: string, cause?: unknown): StackBackupError =>
   new StackBackupError('backups-unusable', `the backups folder ${folder} ${why}`, { next, cause });

@@ -3,11 +3,11 @@ import { chmod, copyFile, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { createZstdCompress } from 'node:zlib';
-import { messageOf } from '../base/errors.ts';
-import type { BackupPlan } from '../plan/types.ts';
-import { composeName, logsName } from '../snapshot/layout.ts';
-import { redactEnvFile } from '../stack/redact.ts';
-import type { RunContext } from './context.ts';
+import { messageOf } from '../../base/errors.ts';
+import type { BackupPlan } from '../../plan/types.ts';
+import { composeName, logsName } from '../../snapshot/layout.ts';
+import { redactEnvFile } from '../../stack/redact.ts';
+import type { RunContext } from '../context.ts';
 
 const json = (value: unknown): string => `${JSON.stringify(value, null, 2)}\n`;
 

@@ -1,10 +1,10 @@
-import { messageOf, StackBackupError } from '../base/errors.ts';
-import type { HookConfig, HookPhase } from '../config/types.ts';
-import { runHook } from '../hooks/registry.ts';
-import type { HookResult } from '../hooks/types.ts';
-import type { BackupPlan } from '../plan/types.ts';
-import type { ManifestDump, ManifestHook } from '../snapshot/types.ts';
-import type { RunContext } from './context.ts';
+import { messageOf, StackBackupError } from '../../base/errors.ts';
+import type { HookConfig, HookPhase } from '../../config/types.ts';
+import { runHook } from '../../hooks/registry.ts';
+import type { HookResult } from '../../hooks/types.ts';
+import type { BackupPlan } from '../../plan/types.ts';
+import type { ManifestDump, ManifestHook } from '../../snapshot/types.ts';
+import type { RunContext } from '../context.ts';
 import { hookContext } from './preflight.ts';
 
 /** What the hooks of a run brought so far; filled phase by phase. */

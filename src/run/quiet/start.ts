@@ -1,10 +1,10 @@
-import { formatDuration } from '../base/duration.ts';
-import { messageOf } from '../base/errors.ts';
-import { statusOf } from '../docker/failure.ts';
-import type { BackupPlan } from '../plan/types.ts';
-import { projectContainers } from '../stack/observe.ts';
-import type { Need } from '../stack/order.ts';
-import type { RunContext } from './context.ts';
+import { formatDuration } from '../../base/duration.ts';
+import { messageOf } from '../../base/errors.ts';
+import { statusOf } from '../../docker/failure.ts';
+import type { BackupPlan } from '../../plan/types.ts';
+import { projectContainers } from '../../stack/observe.ts';
+import type { Need } from '../../stack/order.ts';
+import type { RunContext } from '../context.ts';
 import { waitHealthy } from './health.ts';
 import { inOrder } from './in-order.ts';
 import type { Ledger, LedgerEntry } from './ledger.ts';

@@ -1,8 +1,8 @@
-import { messageOf, StackBackupError } from '../base/errors.ts';
-import { statusOf } from '../docker/failure.ts';
-import type { BackupPlan } from '../plan/types.ts';
-import type { Need } from '../stack/order.ts';
-import type { RunContext } from './context.ts';
+import { messageOf, StackBackupError } from '../../base/errors.ts';
+import { statusOf } from '../../docker/failure.ts';
+import type { BackupPlan } from '../../plan/types.ts';
+import type { Need } from '../../stack/order.ts';
+import type { RunContext } from '../context.ts';
 import { inOrder, reversed } from './in-order.ts';
 import type { Ledger, LedgerEntry } from './ledger.ts';
 import { runLifecycle } from './lifecycle.ts';

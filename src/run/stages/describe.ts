@@ -1,19 +1,19 @@
 import { hostname } from 'node:os';
-import type { Warning } from '../base/events.ts';
-import type { CopyResult } from '../copy/types.ts';
-import type { EngineInfo } from '../docker/engine.ts';
-import type { BackupPlan, PlannedCopy } from '../plan/types.ts';
+import type { Warning } from '../../base/events.ts';
+import type { CopyResult } from '../../copy/types.ts';
+import type { EngineInfo } from '../../docker/engine.ts';
+import type { BackupPlan, PlannedCopy } from '../../plan/types.ts';
 import type {
   Consistency,
   Manifest,
   ManifestContainer,
   ManifestMount,
   SnapshotType,
-} from '../snapshot/types.ts';
-import { redactOptions } from '../stack/redact.ts';
-import type { StackContainer } from '../stack/types.ts';
+} from '../../snapshot/types.ts';
+import { redactOptions } from '../../stack/redact.ts';
+import type { StackContainer } from '../../stack/types.ts';
+import { downtimeOf, type Ledger, type LedgerEntry, windowOf } from '../quiet/ledger.ts';
 import type { HookBook } from './hook-stage.ts';
-import { downtimeOf, type Ledger, type LedgerEntry, windowOf } from './ledger.ts';
 
 /** Everything a finished run knows, from which its manifest is made. */
 export interface RunFacts {

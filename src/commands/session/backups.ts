@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
-import type { LoadedConfig } from '../config/load.ts';
-import { commonBackups } from '../config/resolve.ts';
+import type { LoadedConfig } from '../../config/load.ts';
+import { commonBackups } from '../../config/resolve.ts';
 import { configOf, type World } from './session.ts';
 
 const configured = (config: LoadedConfig): string[] =>

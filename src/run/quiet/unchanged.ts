@@ -1,8 +1,8 @@
-import { StackBackupError } from '../base/errors.ts';
-import { statusOf } from '../docker/failure.ts';
-import type { BackupPlan } from '../plan/types.ts';
-import { projectContainers } from '../stack/observe.ts';
-import type { RunContext } from './context.ts';
+import { StackBackupError } from '../../base/errors.ts';
+import { statusOf } from '../../docker/failure.ts';
+import type { BackupPlan } from '../../plan/types.ts';
+import { projectContainers } from '../../stack/observe.ts';
+import type { RunContext } from '../context.ts';
 import type { Ledger, LedgerEntry } from './ledger.ts';
 
 const changed = (message: string): StackBackupError =>

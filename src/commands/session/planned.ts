@@ -1,10 +1,10 @@
-import { latestOf, readCatalog } from '../catalog/catalog.ts';
-import type { Instance } from '../config/types.ts';
-import type { TreeSize } from '../copy/types.ts';
-import { measure } from '../copy/walk.ts';
-import { type Experience, planBackup } from '../plan/backup.ts';
-import type { BackupPlan } from '../plan/types.ts';
-import { observeStack } from '../stack/observe.ts';
+import { latestOf, readCatalog } from '../../catalog/catalog.ts';
+import type { Instance } from '../../config/types.ts';
+import type { TreeSize } from '../../copy/types.ts';
+import { measure } from '../../copy/walk.ts';
+import { type Experience, planBackup } from '../../plan/backup.ts';
+import type { BackupPlan } from '../../plan/types.ts';
+import { observeStack } from '../../stack/observe.ts';
 import type { Session } from './session.ts';
 
 /** What the newest snapshot of the instance cost. An unreadable catalog is no reason not to back up. */

@@ -1,8 +1,8 @@
-import { formatDuration } from '../base/duration.ts';
-import { StackBackupError } from '../base/errors.ts';
-import type { BackupPlan } from '../plan/types.ts';
-import type { Need } from '../stack/order.ts';
-import type { RunContext } from './context.ts';
+import { formatDuration } from '../../base/duration.ts';
+import { StackBackupError } from '../../base/errors.ts';
+import type { BackupPlan } from '../../plan/types.ts';
+import type { Need } from '../../stack/order.ts';
+import type { RunContext } from '../context.ts';
 import type { Ledger } from './ledger.ts';
 import { bringBack } from './start.ts';
 import { quietDown } from './stop.ts';

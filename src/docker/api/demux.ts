@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import type { Readable, Writable } from 'node:stream';
-import { StackBackupError } from '../base/errors.ts';
+import { StackBackupError } from '../../base/errors.ts';
 
 const headerLength = 8;
 

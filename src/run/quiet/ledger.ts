@@ -1,4 +1,4 @@
-import type { JournalContainer } from './journal.ts';
+import type { JournalContainer } from '../journal.ts';
 
 /** What has been done to one container so far, and when (clock ticks, ms). */
 export interface LedgerEntry {

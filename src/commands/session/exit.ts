@@ -1,5 +1,5 @@
-import type { ErrorCode } from '../base/errors.ts';
-import type { Outcome } from '../base/events.ts';
+import type { ErrorCode } from '../../base/errors.ts';
+import type { Outcome } from '../../base/events.ts';
 
 /** The documented exit codes (README, "Exit codes"). */
 export const exitCode = {

@@ -1,10 +1,10 @@
 import { mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { copyThroughEngine } from '../copy/archive.ts';
-import { copyTree } from '../copy/tree.ts';
-import type { Copied } from '../copy/types.ts';
-import type { BackupPlan, PlannedCopy } from '../plan/types.ts';
-import type { RunContext } from './context.ts';
+import { copyThroughEngine } from '../../copy/archive.ts';
+import { copyTree } from '../../copy/tree.ts';
+import type { Copied } from '../../copy/types.ts';
+import type { BackupPlan, PlannedCopy } from '../../plan/types.ts';
+import type { RunContext } from '../context.ts';
 
 /** Copies at a time: as many as two cores and a spinning disk can stand. */
 const atOnce = 2;

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { Readable } from 'node:stream';
 import type Docker from 'dockerode';
-import type { HolderRequest } from './engine.ts';
+import type { HolderRequest } from '../engine.ts';
 
 export const holderLabel = 'io.stack-backup.run';
 const holderImage = 'stack-backup/holder';

@@ -1,10 +1,10 @@
-import { type Clock, systemClock } from '../base/clock.ts';
-import { chooseInstances } from '../config/instances.ts';
-import { type LoadedConfig, loadConfig } from '../config/load.ts';
-import type { Instance } from '../config/types.ts';
-import { connectEngine } from '../docker/dockerode.ts';
-import type { Engine, EngineInfo } from '../docker/engine.ts';
-import { runningProjects } from '../stack/observe.ts';
+import { type Clock, systemClock } from '../../base/clock.ts';
+import { chooseInstances } from '../../config/instances.ts';
+import { type LoadedConfig, loadConfig } from '../../config/load.ts';
+import type { Instance } from '../../config/types.ts';
+import { connectEngine } from '../../docker/dockerode.ts';
+import type { Engine, EngineInfo } from '../../docker/engine.ts';
+import { runningProjects } from '../../stack/observe.ts';
 
 /** The flags that every command knows. */
 export interface CommonFlags {

@@ -1,5 +1,5 @@
 import type { ContainerInfo, ContainerInspectInfo } from 'dockerode';
-import type { ContainerDetails, ContainerMount, ContainerState, RunningContainer } from './engine.ts';
+import type { ContainerDetails, ContainerMount, ContainerState, RunningContainer } from '../engine.ts';
 
 const mountOf = (mount: ContainerInspectInfo['Mounts'][number]): ContainerMount => ({
   type: (mount as { Type?: string }).Type as ContainerMount['type'],

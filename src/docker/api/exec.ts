@@ -2,9 +2,9 @@ import { randomUUID } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import type { Duplex, Readable } from 'node:stream';
 import type Docker from 'dockerode';
-import { errnoOf, StackBackupError } from '../base/errors.ts';
+import { errnoOf, StackBackupError } from '../../base/errors.ts';
+import type { ExecRequest } from '../engine.ts';
 import { demultiplex } from './demux.ts';
-import type { ExecRequest } from './engine.ts';
 
 const markerName = 'STACK_BACKUP_EXEC';
 /** How long a process in a container may take to end after TERM before it is killed. */
