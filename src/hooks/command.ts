@@ -13,7 +13,7 @@ import { OutputTail, printable, secretsIn } from './output.ts';
 import type { HookContext, HookKind } from './types.ts';
 
 /** What every command learns from its environment. */
-export const environmentOf = (context: HookContext): Readonly<Record<string, string>> => ({
+const environmentOf = (context: HookContext): Readonly<Record<string, string>> => ({
   STACK_BACKUP_INSTANCE: context.instance,
   STACK_BACKUP_PHASE: context.phase,
   ...(context.run === undefined ? {} : { STACK_BACKUP_RUN: context.run }),

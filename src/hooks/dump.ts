@@ -128,9 +128,13 @@ const sinkOf = (file: FileHandle): Writable => {
     for (let at = 0; at < chunk.length; ) at += (await file.write(chunk, at)).bytesWritten;
   };
   return new Writable({
-    highWaterMark: 1024 * 1024,
+    highWaterMark: 256 * 1024,
     write: (chunk: Buffer, _encoding, done) => {
       writeAll(chunk).then(() => done(), done);
+    },
+    // What came in during a write goes out as one: the engine's frames are small.
+    writev: (parts, done) => {
+      writeAll(Buffer.concat(parts.map(({ chunk }) => chunk as Buffer))).then(() => done(), done);
     },
   });
 };

@@ -1,7 +1,7 @@
 import { Writable } from 'node:stream';
 
 /** What a program wrote, as far as a person needs it: 64 KiB. */
-export const keptOutput = 64 * 1024;
+const keptOutput = 64 * 1024;
 
 /** A stream that keeps the last bytes written to it and counts the rest, so that chatter costs no memory. */
 export class OutputTail extends Writable {

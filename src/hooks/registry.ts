@@ -11,7 +11,7 @@ export { containerOf } from './container.ts';
 const kinds = { postgres, sqlite, command } as const;
 
 /** What carries out hooks of this kind. */
-export const hookKind = (hook: HookConfig): HookKind => kinds[hook.kind] as HookKind;
+const hookKind = (hook: HookConfig): HookKind => kinds[hook.kind] as HookKind;
 
 /** The longest time a timer of Node can wait, 24 days; a longer one would fire at once. */
 const longestTimer = 2 ** 31 - 1;

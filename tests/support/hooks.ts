@@ -3,7 +3,7 @@ import type { HookContext } from '../../src/hooks/types.ts';
 import type { Stack, StackContainer } from '../../src/stack/types.ts';
 
 /** An engine that no test expects to be asked. */
-export const noEngine = new Proxy({} as Engine, {
+const noEngine = new Proxy({} as Engine, {
   get: (_target, call) => {
     throw new Error(`the engine was asked for ${String(call)}`);
   },
