@@ -1,0 +1,59 @@
+import { formatDuration } from '../base/duration.ts';
+import type { RunEvent } from '../base/events.ts';
+import { formatBytes, plural } from '../base/text/amount.ts';
+import { printable } from '../base/text/printable.ts';
+import { type Line, paint, type Style } from '../base/text/tone.ts';
+import { guard, type Listener, type Output } from './listener.ts';
+
+export type Finished = RunEvent & { readonly type: 'run-finished' };
+
+const downtime = (event: Finished): string =>
+  event.downtimeMs > 0 ? `down ${formatDuration(event.downtimeMs)}` : 'no downtime';
+
+const facts = (event: Finished): readonly string[] => {
+  const total = `total ${formatDuration(event.totalMs)}`;
+  const size = [formatBytes(event.bytes), plural(event.files, 'file')];
+  const without = event.path === undefined ? ['no snapshot'] : [];
+  switch (event.outcome) {
+    case 'complete':
+      return [...size, downtime(event), total];
+    case 'complete-with-warnings':
+      return [...size, downtime(event), total, plural(event.warnings, 'warning')];
+    case 'services-down':
+      return ['SOME SERVICES ARE DOWN', ...(event.path === undefined ? without : size), total];
+    case 'interrupted':
+      return ['interrupted', ...without, 'services as before', downtime(event), total];
+    case 'failed':
+      return ['failed', ...without, 'services as before', downtime(event), total];
+  }
+};
+
+const marks = {
+  complete: { text: '✓', tone: 'good' },
+  'complete-with-warnings': { text: '!', tone: 'warn' },
+  failed: { text: '✗', tone: 'bad' },
+  'services-down': { text: '✗', tone: 'bad' },
+  interrupted: { text: '✗', tone: 'bad' },
+} as const;
+
+/** The one line that says how a run ended: where the snapshot lies, its size, files, downtime, total. */
+export const closingLine = (event: Finished): Line => {
+  const path =
+    event.path === undefined ? [] : [{ text: `  ${printable(event.path)}`, tone: 'strong' } as const];
+  return [marks[event.outcome], ` ${printable(event.instance)}`, ...path, `  ${facts(event).join(' · ')}`];
+};
+
+/** Did the run leave a snapshot and every service as it was? */
+export const wentWell = (event: Finished): boolean =>
+  event.outcome === 'complete' || event.outcome === 'complete-with-warnings';
+
+/** Writes the closing line, so that the last line of standard output is the result. */
+export const closingListener = (stream: Output, style: Style): Listener => {
+  guard(stream);
+  return {
+    on: (event) => {
+      if (event.type === 'run-finished') stream.write(`${paint(closingLine(event), style)}\n`);
+    },
+    close: () => {},
+  };
+};
