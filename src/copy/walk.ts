@@ -48,9 +48,8 @@ export async function* walk(
     yield* parseRecords(child.stdout as AsyncIterable<Buffer>);
     refuse(root, await child.done);
   } catch (thrown) {
-    // A listing cut off by the end of the process: the reason for that end is the better message.
-    over.abort();
-    await child.done;
+    // A listing that was cut off because the caller aborted: that is the better reason.
+    if (options.signal?.aborted) await child.done;
     throw thrown;
   } finally {
     over.abort();

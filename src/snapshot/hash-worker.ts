@@ -5,6 +5,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 /** What `hashing.ts` sends: paths below the root, each ended by a NUL. */
 export interface HashJob {
   readonly paths: Uint8Array<ArrayBuffer>;
+  readonly count: number;
 }
 
 /** What it gets back: 32 bytes a path, in order; for those that failed the reason, by place. */
@@ -48,9 +49,16 @@ const hashOpen = (file: number): Buffer => {
   return state.digest();
 };
 
-const hashFile = (path: Buffer): Buffer => {
+/** Room for the longest path the kernel takes, behind the root; made once, like the block. */
+const path = Buffer.allocUnsafeSlow(prefix.length + 4096);
+prefix.copy(path);
+
+const hashFile = (name: Uint8Array): Buffer => {
+  if (name.length > 4096) throw new Error('the path is longer than the kernel takes');
+  path.set(name, prefix.length);
+  const whole = path.subarray(0, prefix.length + name.length);
   // A link is never followed, and a fifo that took the place of a file is not waited for.
-  const file = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  const file = openSync(whole, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
   try {
     if (!fstatSync(file).isFile()) throw new Error('not a regular file');
     return hashOpen(file);
@@ -59,23 +67,19 @@ const hashFile = (path: Buffer): Buffer => {
   }
 };
 
-const answer = (job: HashJob): HashAnswer => {
-  const paths = Buffer.from(job.paths.buffer, job.paths.byteOffset, job.paths.byteLength);
-  const digests: Buffer[] = [];
+const answer = ({ paths, count }: HashJob): HashAnswer => {
+  const digests = new Uint8Array(count * 32);
   const failures: [number, string][] = [];
-  for (let start = 0, end = paths.indexOf(0); end !== -1; start = end + 1, end = paths.indexOf(0, start)) {
+  for (let place = 0, start = 0; place < count; place++) {
+    const end = paths.indexOf(0, start);
     try {
-      digests.push(hashFile(Buffer.concat([prefix, paths.subarray(start, end)])));
+      digests.set(hashFile(paths.subarray(start, end)), place * 32);
     } catch (thrown) {
-      failures.push([digests.length, thrown instanceof Error ? thrown.message : String(thrown)]);
-      digests.push(Buffer.alloc(32));
+      failures.push([place, thrown instanceof Error ? thrown.message : String(thrown)]);
     }
+    start = end + 1;
   }
-  const all = new Uint8Array(digests.length * 32);
-  digests.forEach((digest, place) => {
-    all.set(digest, place * 32);
-  });
-  return { digests: all, failures };
+  return { digests, failures };
 };
 
 parentPort?.on('message', (job: HashJob) => {

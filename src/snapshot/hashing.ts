@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import { StackBackupError } from '../base/errors.ts';
-import type { HashAnswer, HashWorkerData } from './hash-worker.ts';
+import type { HashAnswer, HashJob, HashWorkerData } from './hash-worker.ts';
 
 /** One thing on its way through `hashFiles`; without a path it only keeps its place. */
 export interface HashRequest<T> {
@@ -31,11 +31,11 @@ export interface HashOptions {
 const jobFiles = 256;
 const jobBytes = 8 * 1024 * 1024;
 /** How far results may wait for an earlier, slower one. Bounds the memory, whatever the tree. */
-const windowItems = 16_384;
+const windowItems = 4_096;
 const progressMs = 250;
 
-/** As many as there are cores: two at least (one reads while the other hashes), eight at most (memory). */
-export const defaultWorkers = (): number => Math.min(8, Math.max(2, availableParallelism()));
+/** As many as there are cores: two at least (one reads while the other hashes), four at most (memory). */
+export const defaultWorkers = (): number => Math.min(4, Math.max(2, availableParallelism()));
 
 /** Beside this file, under whichever ending it runs: .ts from the sources, .js when built. */
 const workerUrl = (): URL => {
@@ -45,7 +45,7 @@ const workerUrl = (): URL => {
 };
 
 interface Job {
-  readonly paths: Uint8Array<ArrayBuffer>;
+  readonly job: HashJob;
   readonly resolve: (answer: HashAnswer) => void;
   readonly reject: (reason: unknown) => void;
 }
@@ -89,15 +89,15 @@ class HashPool implements AsyncDisposable {
       return;
     }
     this.#running.set(worker, job);
-    worker.postMessage({ paths: job.paths }, [job.paths.buffer]);
+    worker.postMessage(job.job, [job.job.paths.buffer]);
   }
 
-  submit(paths: Uint8Array<ArrayBuffer>): Promise<HashAnswer> {
+  submit(job: HashJob): Promise<HashAnswer> {
     const { promise, resolve, reject } = Promise.withResolvers<HashAnswer>();
     // It may be rejected long before its turn to be awaited comes.
     promise.catch(() => undefined);
     if (this.#broken !== undefined) reject(this.#broken);
-    else this.#queue.push({ paths, resolve, reject });
+    else this.#queue.push({ job, resolve, reject });
     const worker = this.#idle.pop();
     if (worker !== undefined) this.#give(worker);
     return promise;
@@ -134,16 +134,15 @@ async function* jobsOf<T>(
   if (job.length > 0) yield job;
 }
 
-const pathsOf = <T>(job: readonly HashRequest<T>[]): Uint8Array<ArrayBuffer> => {
-  const end = Buffer.from([0]);
-  const parts = job.flatMap((request) => (request.path === undefined ? [] : [request.path, end]));
-  const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+const packed = <T>(requests: readonly HashRequest<T>[]): HashJob => {
+  const names = requests.flatMap(({ path }) => (path === undefined ? [] : [path]));
+  const paths = new Uint8Array(names.reduce((sum, name) => sum + name.length + 1, 0));
   let at = 0;
-  for (const part of parts) {
-    bytes.set(part, at);
-    at += part.length;
+  for (const name of names) {
+    paths.set(name, at);
+    at += name.length + 1;
   }
-  return bytes;
+  return { paths, count: names.length };
 };
 
 const resultsOf = <T>(job: readonly HashRequest<T>[], answer: HashAnswer): readonly Hashed<T>[] => {
@@ -171,7 +170,7 @@ async function* inOrder<T>(
       const next = await jobs.next();
       if (next.done) over = true;
       else {
-        waiting.push({ job: next.value, answer: pool.submit(pathsOf(next.value)) });
+        waiting.push({ job: next.value, answer: pool.submit(packed(next.value)) });
         items += next.value.length;
       }
     }

@@ -47,6 +47,13 @@ export const archivePath = (tree: string): string => tree + archiveEnding;
 /** Where an archive lies while it is written, not compressed yet. */
 export const rawArchivePath = (tree: string): string => `${tree}.tar`;
 
+/** Working files of a copy while the snapshot is written; the last one that is finished removes it. */
+export const workPath = (snapshot: string): string => join(snapshot, '.work');
+
+/** What a walk of the source of a mount recorded during its copy. */
+export const sourceRecordsPath = (snapshot: string, path: string): string =>
+  join(workPath(snapshot), `${path.replace('/', '+')}.source`);
+
 /** The index of a mount, by the path of its tree or archive. */
 export const indexPath = (path: string): string => {
   const tree = path.endsWith(archiveEnding) ? path.slice(0, -archiveEnding.length) : path;

@@ -1,0 +1,243 @@
+import { Header } from 'tar';
+import { StackBackupError } from '../base/errors.ts';
+import { printable, type RecordEntry } from '../snapshot/records.ts';
+import type { EntryType } from './types.ts';
+
+const blockSize = 512;
+/** Longest list of PAX records or GNU long name that is taken; real ones are a few KiB. */
+const metaLimit = 1024 * 1024;
+
+/**
+ * What a tar reader tells. The library `tar` decodes numbers and checks sums here; names are taken from the
+ * bytes, because it reads them as UTF-8 and drops PAX records that hold a newline.
+ */
+export interface TarHandler {
+  /** A member. A hard link is a file without content whose `target` is the first name. */
+  entry(entry: RecordEntry): void;
+  /** Content of the last member, if that is a file. */
+  data?(chunk: Buffer): void;
+  /** The content of the last member is complete; called for every member. */
+  end?(): void;
+}
+
+const damaged = (why: string): StackBackupError =>
+  new StackBackupError('copy-failed', `the archive is damaged: ${why}`, {
+    next: 'Run the backup again; nothing of this one was kept.',
+  });
+
+const typeOfFlag: Readonly<Record<string, EntryType>> = {
+  '\0': 'file',
+  '0': 'file',
+  '7': 'file',
+  '1': 'file',
+  '2': 'symlink',
+  '3': 'char',
+  '4': 'block',
+  '5': 'dir',
+  '6': 'fifo',
+};
+
+const text = (block: Buffer, start: number, length: number): Buffer => {
+  const field = block.subarray(start, start + length);
+  const end = field.indexOf(0);
+  return end === -1 ? field : field.subarray(0, end);
+};
+
+const rawName = (block: Buffer): Buffer => {
+  const name = text(block, 0, 100);
+  // POSIX ustar keeps the front of a long name apart; the old GNU form has other things there.
+  const prefix = block.toString('latin1', 257, 263) === 'ustar\0' ? text(block, 345, 155) : Buffer.alloc(0);
+  return prefix.length === 0 ? name : Buffer.concat([prefix, Buffer.from('/'), name]);
+};
+
+/** `<length> <key>=<value>\n`, the length counting all of it (POSIX pax, "Extended Header"). */
+const parsePax = (bytes: Buffer): Map<string, Buffer> => {
+  const records = new Map<string, Buffer>();
+  for (let start = 0; start < bytes.length; ) {
+    const space = bytes.indexOf(0x20, start);
+    const length = Number(bytes.toString('latin1', start, space));
+    const end = start + length;
+    const equals = bytes.indexOf(0x3d, space);
+    if (
+      space < 0 ||
+      !(length > 0) ||
+      end > bytes.length ||
+      equals < 0 ||
+      equals >= end ||
+      bytes[end - 1] !== 10
+    )
+      throw damaged('a PAX record does not parse');
+    records.set(bytes.toString('latin1', space + 1, equals), bytes.subarray(equals + 1, end - 1));
+    start = end;
+  }
+  return records;
+};
+
+/** ns since 1970 of a decimal number of seconds, which may be negative. */
+const decimalNs = (value: string): bigint => {
+  const match = /^(-?)(\d+)(?:\.(\d+))?$/.exec(value);
+  if (match === null) throw damaged('a time does not parse');
+  const ns = BigInt(match[2] ?? 0) * 1_000_000_000n + BigInt((match[3] ?? '').slice(0, 9).padEnd(9, '0'));
+  return match[1] === '-' ? -ns : ns;
+};
+
+const withoutSlash = (path: Buffer): Buffer => {
+  let end = path.length;
+  while (end > 1 && path[end - 1] === 0x2f) end--;
+  return path.subarray(0, end);
+};
+
+type State = 'header' | 'meta' | 'body' | 'padding' | 'ended';
+
+/**
+ * Reads a tar (ustar, PAX, GNU long names) pushed to it in chunks, in constant memory, names as bytes.
+ * Whatever it does not understand, or that ends early, is an error: nothing is skipped. `end` must be called.
+ */
+export class TarReader {
+  readonly #handler: TarHandler;
+  #state: State = 'header';
+  /** Bytes of the present header or metadata collected so far. */
+  #held: Buffer[] = [];
+  #wanted = blockSize;
+  #padding = 0;
+  #metaKind = '';
+  #zeroBlocks = 0;
+  #global = new Map<string, Buffer>();
+  #local = new Map<string, Buffer>();
+
+  constructor(handler: TarHandler) {
+    this.#handler = handler;
+  }
+
+  push(chunk: Buffer): void {
+    for (let at = 0; at < chunk.length && this.#state !== 'ended'; ) {
+      const part = chunk.subarray(at, at + this.#wanted);
+      at += part.length;
+      this.#wanted -= part.length;
+      if (this.#state === 'body') this.#handler.data?.(part);
+      else if (this.#state !== 'padding') this.#held.push(part);
+      if (this.#wanted === 0) this.#complete();
+    }
+  }
+
+  /** Throws when the archive has not ended properly (two blocks of zeros). */
+  end(): void {
+    if (this.#state !== 'ended') throw damaged('it ends early');
+  }
+
+  #complete(): void {
+    const held = Buffer.concat(this.#held);
+    this.#held = [];
+    switch (this.#state) {
+      case 'header':
+        this.#header(held);
+        break;
+      case 'meta':
+        this.#meta(held);
+        this.#pad();
+        break;
+      case 'body':
+        this.#handler.end?.();
+        this.#pad();
+        break;
+      default:
+        this.#expect('header', blockSize);
+    }
+  }
+
+  #expect(state: State, bytes: number): void {
+    this.#state = state;
+    this.#wanted = bytes;
+  }
+
+  #pad(): void {
+    if (this.#padding > 0) this.#expect('padding', this.#padding);
+    else this.#expect('header', blockSize);
+  }
+
+  #header(block: Buffer): void {
+    if (block.every((byte) => byte === 0)) {
+      this.#zeroBlocks++;
+      this.#expect(this.#zeroBlocks === 2 ? 'ended' : 'header', blockSize);
+      return;
+    }
+    if (this.#zeroBlocks > 0) throw damaged('something follows its end');
+    const header = decode(block);
+    const flag = String.fromCharCode(block[156] ?? 0);
+    if ('xgLK'.includes(flag)) this.#expectMeta(flag, header.size ?? 0);
+    else this.#member(flag, header, block);
+  }
+
+  #expectMeta(flag: string, size: number): void {
+    if (size > metaLimit) throw damaged('a name or PAX header is far too long');
+    this.#metaKind = flag;
+    this.#padding = (blockSize - (size % blockSize)) % blockSize;
+    if (size === 0) this.#pad();
+    else this.#expect('meta', size);
+  }
+
+  #meta(bytes: Buffer): void {
+    const name = bytes.at(-1) === 0 ? bytes.subarray(0, bytes.indexOf(0)) : bytes;
+    if (this.#metaKind === 'L') this.#local.set('path', name);
+    else if (this.#metaKind === 'K') this.#local.set('linkpath', name);
+    else {
+      const into = this.#metaKind === 'g' ? this.#global : this.#local;
+      for (const [key, value] of parsePax(bytes)) into.set(key, value);
+    }
+  }
+
+  #member(flag: string, header: Header, block: Buffer): void {
+    const pax = new Map([...this.#global, ...this.#local]);
+    this.#local = new Map();
+    const name = pax.get('path') ?? rawName(block);
+    const type = name.at(-1) === 0x2f && flag <= '0' ? 'dir' : typeOfFlag[flag];
+    if (name.length === 0) throw damaged('a member has no name');
+    if (type === undefined || [...pax.keys()].some((key) => key.startsWith('GNU.sparse.')))
+      throw damaged(`${printable(name)} is of a kind that is not understood`);
+    const number = (key: 'size' | 'uid' | 'gid'): number => {
+      const given = pax.get(key);
+      const value = given === undefined ? (header[key] ?? 0) : Number(given.toString('latin1'));
+      if (!Number.isSafeInteger(value) || value < 0)
+        throw damaged(`the ${key} of ${printable(name)} does not parse`);
+      return value;
+    };
+    const isFile = type === 'file' && flag !== '1';
+    const size = isFile ? number('size') : 0;
+    const mtime = pax.get('mtime');
+    const target =
+      flag === '1' || type === 'symlink' ? (pax.get('linkpath') ?? text(block, 157, 100)) : undefined;
+    this.#handler.entry({
+      path: Buffer.from(withoutSlash(name)),
+      type,
+      mode: (header.mode ?? 0) & 0o7777,
+      uid: number('uid'),
+      gid: number('gid'),
+      size,
+      blocks: Math.ceil(size / blockSize),
+      mtimeNs: mtime
+        ? decimalNs(mtime.toString('latin1'))
+        : BigInt(header.mtime?.getTime() ?? 0) * 1_000_000n,
+      ctimeNs: 0n,
+      inode: 0n,
+      links: 1,
+      ...(target === undefined ? {} : { target: Buffer.from(target) }),
+    });
+    this.#padding = (blockSize - (size % blockSize)) % blockSize;
+    if (size > 0) this.#expect('body', size);
+    else {
+      this.#handler.end?.();
+      this.#expect('header', blockSize);
+    }
+  }
+}
+
+const decode = (block: Buffer): Header => {
+  let header: Header;
+  try {
+    header = new Header(block);
+  } catch {
+    throw damaged('a header does not parse');
+  }
+  if (!header.cksumValid) throw damaged('a header has the wrong checksum');
+  return header;
+};

@@ -1,0 +1,134 @@
+import { lstat, mkdir, readFile, realpath } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { makePrivateDirectory } from '../base/disk.ts';
+import { errnoOf, StackBackupError } from '../base/errors.ts';
+import { spawnStreaming } from '../base/process.ts';
+import { sourceRecordsPath, workPath } from '../snapshot/layout.ts';
+import type { Copied, CopyTask } from './types.ts';
+import { complaint, recordWalk } from './walk.ts';
+
+export interface CopyOptions {
+  readonly signal?: AbortSignal;
+  /** Told the bytes copied so far, a few times a second. */
+  readonly onProgress?: (bytes: number) => void;
+}
+
+const progressMs = 250;
+
+/** Bytes a process has written so far: the kernel counts `copy_file_range` too (proc(5), wchar). */
+const writtenBy = async (pid: number): Promise<number | undefined> => {
+  try {
+    return Number(/^wchar: (\d+)$/m.exec(await readFile(`/proc/${pid}/io`, 'latin1'))?.[1]);
+  } catch {
+    return undefined; // it has ended, or there is no /proc
+  }
+};
+
+/** Tells the bytes a process has written until it is disposed of; never more than `of`, never less than before. */
+const follow = (pid: number | undefined, of: number, tell: (bytes: number) => void): Disposable => {
+  let last = 0;
+  const timer = setInterval(async () => {
+    const written = pid === undefined ? undefined : await writtenBy(pid);
+    if (written === undefined || Math.min(written, of) <= last) return;
+    last = Math.min(written, of);
+    tell(last);
+  }, progressMs);
+  return { [Symbol.dispose]: () => clearInterval(timer) };
+};
+
+const isAbsent = async (path: string): Promise<boolean> => {
+  try {
+    await lstat(path);
+    return false;
+  } catch (thrown) {
+    if (errnoOf(thrown) === 'ENOENT') return true;
+    throw thrown;
+  }
+};
+
+/**
+ * One `cp` process. `-a` keeps owners, modes, ns times, links, holes and ACLs; extended attributes are named
+ * besides, because `-a` alone says nothing when it loses them (coreutils manual, "cp invocation").
+ */
+const copyAll = async (
+  source: string,
+  destination: string,
+  of: number,
+  options: CopyOptions,
+): Promise<void> => {
+  const child = spawnStreaming(['cp', '-a', '--preserve=xattr', '-T', '--', source, destination], {
+    env: { LC_ALL: 'C' },
+    maxBuffer: 1024 * 1024,
+    ...(options.signal === undefined ? {} : { signal: options.signal }),
+  });
+  child.stdout.resume();
+  using _progress = follow(child.pid, of, options.onProgress ?? (() => undefined));
+  const why = complaint(await child.done);
+  if (why !== undefined)
+    throw new StackBackupError('copy-failed', `cannot copy all of ${source}: ${why}`, {
+      next: 'The services run again and nothing was kept of this run: see what the message names, then run it again.',
+    });
+};
+
+/** Runs both; when one fails the other is ended, and the one that failed first tells why. */
+const together = async (
+  signal: AbortSignal | undefined,
+  tasks: readonly ((signal: AbortSignal) => Promise<void>)[],
+): Promise<void> => {
+  const giveUp = new AbortController();
+  const both = signal === undefined ? giveUp.signal : AbortSignal.any([signal, giveUp.signal]);
+  let failed: { readonly error: unknown } | undefined;
+  await Promise.all(
+    tasks.map((task) =>
+      task(both).catch((error: unknown) => {
+        failed ??= { error };
+        giveUp.abort();
+      }),
+    ),
+  );
+  if (failed !== undefined) throw (failed as { readonly error: unknown }).error;
+};
+
+/**
+ * Copies a directory or a single file of this host to `<snapshot>/<task.path>`, which must not exist, and
+ * records beside it what the source was (inodes and change times too) for `finishCopy`. Both run while the
+ * services stand still, so neither counts, hashes nor flushes anything. `bytes` is what the source was
+ * measured to hold; progress ends there. Rejects with `copy-failed` at the least complaint.
+ */
+export const copyTree = async (
+  task: CopyTask,
+  snapshot: string,
+  options: CopyOptions & { readonly bytes: number },
+): Promise<Copied> => {
+  const from = performance.now();
+  const destination = join(snapshot, task.path);
+  if (!(await isAbsent(destination)))
+    throw new StackBackupError('copy-failed', `${destination} is there already`, {
+      next: 'Something else writes into the snapshot: make sure nothing does, then run the backup again.',
+    });
+  const source = await sourceOf(task);
+  await makePrivateDirectory(dirname(destination));
+  await mkdir(workPath(snapshot), { recursive: true, mode: 0o700 });
+  await together(options.signal, [
+    (signal) => copyAll(source, destination, options.bytes, { ...options, signal }),
+    (signal) => recordWalk(source, sourceRecordsPath(snapshot, task.path), signal),
+  ]);
+  options.onProgress?.(options.bytes);
+  return { task, form: 'tree', ms: Math.round(performance.now() - from), lost: [], warnings: [] };
+};
+
+/** The engine follows links when it mounts a bind, so its copy is of what they lead to. */
+const sourceOf = async (task: CopyTask): Promise<string> => {
+  try {
+    return await realpath(task.source);
+  } catch (cause) {
+    throw new StackBackupError(
+      'copy-failed',
+      `cannot read ${task.source}: ${errnoOf(cause) ?? 'unknown error'}`,
+      {
+        cause,
+        next: 'It was removed or its permissions changed since the run began: bring it back, then run it again.',
+      },
+    );
+  }
+};

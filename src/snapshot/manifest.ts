@@ -1,0 +1,80 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { atomicWrite } from '../base/disk.ts';
+import { errnoOf, messageOf, StackBackupError } from '../base/errors.ts';
+import { loadSchema } from '../base/schema.ts';
+import { manifestName } from './layout.ts';
+import type { Manifest } from './types.ts';
+
+const schemaFile = 'manifest.schema.json';
+
+/** The `$schema` of a manifest: the `$id` of its schema. */
+export const manifestSchemaId = 'https://stack-backup.dev/schemas/manifest-1.json';
+
+/** The version of the format this program writes, and the newest it reads. */
+export const manifestVersion = 1;
+
+/** What is wrong with a manifest, a line each; empty when it is valid. */
+const problemsOf = (value: unknown): readonly string[] => {
+  const validate = loadSchema(schemaFile);
+  if (validate(value)) return [];
+  return (validate.errors ?? []).map((error) => {
+    const extra: unknown = error.params.additionalProperty;
+    return `${error.instancePath || '/'} ${error.message ?? 'is wrong'}${extra === undefined ? '' : ` (${String(extra)})`}`;
+  });
+};
+
+const invalid = (folder: string, why: string, cause?: unknown): StackBackupError =>
+  new StackBackupError('verify-failed', `the manifest of ${folder} is not valid: ${why}`, {
+    cause,
+    next: 'It was changed or damaged after it was written: use another snapshot or a replica of this one.',
+  });
+
+/** Writes `manifest.json` (0600, durable). It is the commit of a snapshot: everything else is there before. */
+export const writeManifest = async (folder: string, manifest: Manifest): Promise<void> => {
+  const problems = problemsOf(manifest);
+  if (problems.length > 0)
+    throw new StackBackupError(
+      'internal',
+      `a manifest was to be written that is not valid: ${problems.join('; ')}`,
+    );
+  await atomicWrite(join(folder, manifestName), `${JSON.stringify(manifest, null, 2)}\n`, 0o600);
+};
+
+const read = async (folder: string): Promise<string> => {
+  try {
+    return await readFile(join(folder, manifestName), 'utf8');
+  } catch (cause) {
+    if (errnoOf(cause) === 'ENOENT')
+      throw new StackBackupError('snapshot-unknown', `${folder} holds no ${manifestName}`, {
+        cause,
+        next: 'It is not a complete snapshot; `stack-backup list` shows those that are.',
+      });
+    throw invalid(folder, messageOf(cause), cause);
+  }
+};
+
+/**
+ * The manifest of a snapshot folder, checked against its schema. Rejects with `snapshot-unknown` when there
+ * is none or a newer program wrote it, with `verify-failed` when it is damaged.
+ */
+export const readManifest = async (folder: string): Promise<Manifest> => {
+  const text = await read(folder);
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (cause) {
+    throw invalid(folder, messageOf(cause), cause);
+  }
+  const version =
+    typeof value === 'object' && value !== null && 'version' in value ? value.version : undefined;
+  if (typeof version === 'number' && version > manifestVersion)
+    throw new StackBackupError(
+      'snapshot-unknown',
+      `${folder} has a manifest of version ${version}; this program reads up to ${manifestVersion}`,
+      { next: 'Update stack-backup, then try again.' },
+    );
+  const problems = problemsOf(value);
+  if (problems.length > 0) throw invalid(folder, problems.slice(0, 5).join('; '));
+  return value as Manifest;
+};
