@@ -1,5 +1,8 @@
-import type { Outcome, Warning } from '../base/events.ts';
-import type { SnapshotType } from '../snapshot/types.ts';
+import type { StackBackupError } from '../base/errors.ts';
+import type { EventBody, Outcome, Warning } from '../base/events.ts';
+import type { Manifest, SnapshotType } from '../snapshot/types.ts';
+import { downtimeOf, type Ledger, windowOf } from './quiet/ledger.ts';
+import type { Run } from './run.ts';
 
 /** A container that could not be brought back, and why. */
 export interface DownContainer {
@@ -32,3 +35,81 @@ export interface RunRecord {
   readonly down: readonly DownContainer[];
   readonly warnings: readonly Warning[];
 }
+
+/** How a run ended: with a manifest and a folder, or with an error, or (at the worst) with both. */
+export interface RunEnd {
+  readonly manifest: Manifest | undefined;
+  readonly path: string | undefined;
+  readonly error: StackBackupError | undefined;
+}
+
+/** What the ledger could not bring back. */
+export const downOf = (ledger: Ledger): readonly DownContainer[] =>
+  [...ledger.values()].flatMap(({ container, down }) =>
+    down === undefined ? [] : [{ service: container.service, container: container.name, reason: down }],
+  );
+
+/** Services down is worse than any error; a warning that is no mere notice is less than complete. */
+export const outcomeOf = (run: Run, error: StackBackupError | undefined): Outcome => {
+  if (downOf(run.ledger).length > 0) return 'services-down';
+  if (error !== undefined) return error.code === 'interrupted' ? 'interrupted' : 'failed';
+  return run.warnings.some((warning) => warning.notice !== true) ? 'complete-with-warnings' : 'complete';
+};
+
+const without = (error: StackBackupError): NonNullable<RunRecord['error']> => ({
+  code: error.code,
+  message: error.message,
+  ...(error.next === undefined ? {} : { next: error.next }),
+});
+
+/** The record of a run that is over. */
+export const recordOf = (run: Run, { manifest, path, error }: RunEnd): RunRecord => {
+  const { plan, context, ledger, options } = run;
+  const now = context.clock.tick();
+  return {
+    version: 1,
+    run: run.id,
+    instance: plan.instance.name,
+    project: plan.stack.project,
+    snapshot: run.snapshot,
+    type: options.type,
+    tags: options.tags,
+    started: run.started.toISOString(),
+    finished: context.clock.now().toISOString(),
+    outcome: outcomeOf(run, error),
+    ...(error === undefined ? {} : { error: without(error) }),
+    ...(path === undefined ? {} : { path }),
+    bytes: path === undefined ? 0 : (manifest?.totals.bytes ?? 0),
+    files: path === undefined ? 0 : (manifest?.totals.files ?? 0),
+    downtimeMs: Math.max(0, ...[...ledger.values()].map((entry) => downtimeOf(entry, now))),
+    windowMs: windowOf(ledger),
+    totalMs: Math.round(now - run.tick),
+    down: downOf(ledger),
+    warnings: run.warnings,
+  };
+};
+
+/** What listeners hear last: errors first, then the end. */
+export const closingEvents = (record: RunRecord): readonly EventBody[] => [
+  ...(record.error === undefined ? [] : [{ type: 'error', ...record.error } as const]),
+  ...record.down.map(
+    ({ container, reason }) =>
+      ({
+        type: 'error',
+        code: 'services-down',
+        message: `${container} could not be brought back: ${reason}`,
+        next: `Look into \`docker logs ${container}\`, put the cause right, then \`docker start ${container}\`.`,
+      }) as const,
+  ),
+  {
+    type: 'run-finished',
+    outcome: record.outcome,
+    ...(record.path === undefined ? {} : { path: record.path }),
+    bytes: record.bytes,
+    files: record.files,
+    downtimeMs: record.downtimeMs,
+    windowMs: record.windowMs,
+    totalMs: record.totalMs,
+    warnings: record.warnings.filter((warning) => warning.notice !== true).length,
+  },
+];

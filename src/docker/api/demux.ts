@@ -1,13 +1,23 @@
-import { once } from 'node:events';
 import type { Readable, Writable } from 'node:stream';
 import { StackBackupError } from '../../base/errors.ts';
 
 const headerLength = 8;
 
+/** Resolves when a stream takes more, or will never take any again. Leaves no listener behind. */
+const drained = (sink: Writable): Promise<void> =>
+  new Promise((resolve) => {
+    const names = ['drain', 'close', 'error'] as const;
+    const go = (): void => {
+      for (const name of names) sink.off(name, go);
+      resolve();
+    };
+    for (const name of names) sink.on(name, go);
+  });
+
 /** Writes with back-pressure: a slow disk slows the container down instead of filling memory. */
 const write = async (sink: Writable | undefined, chunk: Buffer): Promise<void> => {
   if (sink === undefined || sink.destroyed || sink.writableEnded) return;
-  if (!sink.write(chunk)) await Promise.race([once(sink, 'drain'), once(sink, 'close')]);
+  if (!sink.write(chunk)) await drained(sink);
 };
 
 /**

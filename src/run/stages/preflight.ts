@@ -118,6 +118,11 @@ export const preflight = async (context: RunContext, plan: BackupPlan): Promise<
   await assertWritable(plan.instance.backups);
   await assertApart(plan);
   await assertSpace(plan);
-  for (const hook of plan.hooks)
-    await checkHook(hook, hookContext(context, plan, hook, { folder: plan.instance.backups }));
+  for (const hook of plan.hooks) await assertHook(context, plan, hook);
+};
+
+/** A hook whose failure is only a warning is left to fail in its own phase. */
+const assertHook = async (context: RunContext, plan: BackupPlan, hook: HookConfig): Promise<void> => {
+  if (hook.onFailure === 'warn') return;
+  await checkHook(hook, hookContext(context, plan, hook, { folder: plan.instance.backups }));
 };
