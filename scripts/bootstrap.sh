@@ -23,7 +23,9 @@ if ! cmp -s package-lock.json "$stamp"; then
     exit 1
   }
   say 'installing the npm dependencies of package-lock.json'
-  npm ci --no-audit --no-fund --loglevel=error >&2
+  # Not `npm ci`: it refuses a lock file without the packages of other platforms, and npm leaves those out
+  # of it where a mirror does not carry them. This takes the same locked versions and writes no lock file.
+  npm install --no-save --no-audit --no-fund --loglevel=error >&2
   cp package-lock.json "$stamp"
 fi
 
