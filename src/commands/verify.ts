@@ -1,6 +1,7 @@
 import { formatBytes, formatCount, plural } from '../base/text/amount.ts';
 import { printable } from '../base/text/printable.ts';
 import { findSnapshot } from '../catalog/catalog.ts';
+import { readers } from '../copy/readers.ts';
 import { type Verification, verifySnapshot } from '../snapshot/verify.ts';
 import { backupsFolders } from './session/backups.ts';
 import { exitCode } from './session/exit.ts';
@@ -21,7 +22,7 @@ export const verify = async (world: World, references: readonly string[]): Promi
   let ok = true;
   for (const reference of references) {
     const folder = await findSnapshot(reference, folders, world.cwd);
-    const result = await verifySnapshot(folder, { signal: world.signal });
+    const result = await verifySnapshot(folder, { readers, signal: world.signal });
     ok &&= result.ok;
     if (world.flags.json) printJson(world, { snapshot: folder, ...result });
     else if (!world.flags.quiet || !result.ok)

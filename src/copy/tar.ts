@@ -1,6 +1,6 @@
 import { Header } from 'tar';
 import { StackBackupError } from '../base/errors.ts';
-import { printable, type RecordEntry } from '../snapshot/records.ts';
+import { printable, type RecordEntry } from '../snapshot/entries/records.ts';
 import type { EntryType } from './types.ts';
 
 const blockSize = 512;

@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import { StackBackupError } from '../base/errors.ts';
 import { type RunResult, run, spawnStreaming } from '../base/process.ts';
-import { parseRecords, recordFormat } from '../snapshot/records.ts';
+import { parseRecords, recordFormat } from '../snapshot/entries/records.ts';
 import type { RecordWalk } from '../snapshot/types.ts';
 import type { TreeSize, WalkEntry } from './types.ts';
 

@@ -4,7 +4,7 @@ import { pipeline } from 'node:stream/promises';
 import { createZstdCompress, createZstdDecompress } from 'node:zlib';
 import { messageOf, StackBackupError } from '../base/errors.ts';
 import { linesOf } from './checksums.ts';
-import { printable, type RecordEntry } from './records.ts';
+import { printable, type RecordEntry } from './entries/records.ts';
 import type { EntryType } from './types.ts';
 
 /** A path or link text: itself when it is UTF-8, else its bytes. */

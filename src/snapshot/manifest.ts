@@ -9,7 +9,7 @@ import type { Manifest } from './types.ts';
 const schemaFile = 'manifest.schema.json';
 
 /** The `$schema` of a manifest: the `$id` of its schema. */
-export const manifestSchemaId = 'https://stack-backup.dev/schemas/manifest-1.json';
+export const manifestSchemaId = 'urn:stack-backup:schema:manifest';
 
 /** The version of the format this program writes, and the newest it reads. */
 export const manifestVersion = 1;

@@ -1,8 +1,8 @@
 import { createReadStream } from 'node:fs';
 import { dirname } from 'node:path';
-import { messageOf, StackBackupError } from '../base/errors.ts';
-import { run } from '../base/process.ts';
-import type { EntryType, WalkEntry } from './types.ts';
+import { messageOf, StackBackupError } from '../../base/errors.ts';
+import { run } from '../../base/process.ts';
+import type { EntryType, WalkEntry } from '../types.ts';
 
 /**
  * A record is one entry of a tree: `<path>//<fields>/<target>` and a NUL. A relative path never holds `//`

@@ -1,0 +1,77 @@
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { errnoOf, StackBackupError } from '../base/errors.ts';
+import type { ChecksumWriter } from '../snapshot/checksums.ts';
+import { printable } from '../snapshot/entries/records.ts';
+import { type HashRequest, hashFiles } from '../snapshot/hashing.ts';
+import { plainFolders } from '../snapshot/layout.ts';
+import { walk } from './walk.ts';
+
+type Requests = AsyncGenerator<readonly HashRequest<Buffer>[], void, void>;
+
+const listed = async (folder: string): Promise<readonly { name: string; isFile(): boolean }[]> => {
+  try {
+    return await readdir(folder, { withFileTypes: true });
+  } catch (thrown) {
+    if (errnoOf(thrown) === 'ENOENT') return [];
+    throw thrown;
+  }
+};
+
+/** Archives stand beside the trees. The names of both are the tool's own (`layout`). */
+async function* archives(snapshot: string): Requests {
+  for (const folder of ['volumes', 'binds']) {
+    const entries = await listed(join(snapshot, folder));
+    const files = entries.filter((entry) => entry.isFile() && entry.name.endsWith('.tar.zst'));
+    yield files.map(({ name }) => {
+      const path = Buffer.from(`${folder}/${name}`);
+      return { item: path, path, size: 0 };
+    });
+  }
+}
+
+async function* plainFiles(snapshot: string, signal: AbortSignal | undefined): Requests {
+  const there = new Set((await listed(snapshot)).map(({ name }) => name));
+  for (const folder of plainFolders.filter((name) => there.has(name))) {
+    for await (const batch of walk(join(snapshot, folder), signal ? { signal } : {})) {
+      const odd = batch.find((entry) => entry.type !== 'file' && entry.type !== 'dir');
+      if (odd !== undefined)
+        throw new StackBackupError(
+          'internal',
+          `a ${odd.type} in ${folder} of the snapshot: ${printable(odd.path)}`,
+        );
+      yield batch
+        .filter((entry) => entry.type === 'file')
+        .map((entry) => {
+          const path = Buffer.concat([Buffer.from(`${folder}/`), entry.path]);
+          return { item: path, path, size: entry.size };
+        });
+    }
+  }
+}
+
+/**
+ * Adds to `sums` what no `finishCopy` did: archives, indexes, dumps, compose files, logs. Call it when all
+ * of them lie in the snapshot folder; then `sums.finish()`, then the manifest.
+ */
+export const sumOthers = async (
+  snapshot: string,
+  sums: ChecksumWriter,
+  options: { readonly signal?: AbortSignal; readonly onProgress?: (bytes: number) => void } = {},
+): Promise<void> => {
+  const requests = async function* (): Requests {
+    yield* archives(snapshot);
+    yield* plainFiles(snapshot, options.signal);
+  };
+  for await (const results of hashFiles(snapshot, requests(), options)) {
+    await sums.add(
+      results.map(({ item, sha256, failure }) => {
+        if (sha256 === undefined)
+          throw new StackBackupError('copy-failed', `cannot read ${printable(item)}: ${failure ?? ''}`, {
+            next: 'Look at the health of the disk that holds the backups.',
+          });
+        return { path: item, sha256 };
+      }),
+    );
+  }
+};

@@ -1,0 +1,6 @@
+import type { SnapshotReaders } from '../snapshot/verify.ts';
+import { listArchive } from './archive.ts';
+import { recordWalk } from './walk.ts';
+
+/** How `verifySnapshot` reads trees and archives. */
+export const readers: SnapshotReaders = { recordWalk, listArchive };
