@@ -43,6 +43,10 @@ export const closingLine = (event: Finished): Line => {
   return [marks[event.outcome], ` ${printable(event.instance)}`, ...path, `  ${facts(event).join(' · ')}`];
 };
 
+/** The same in words, without instance and mark. */
+export const closingText = (event: Finished): string =>
+  [...(event.path === undefined ? [] : [event.path]), ...facts(event)].join(' · ');
+
 /** Did the run leave a snapshot and every service as it was? */
 export const wentWell = (event: Finished): boolean =>
   event.outcome === 'complete' || event.outcome === 'complete-with-warnings';

@@ -1,8 +1,7 @@
 import { formatDuration } from '../base/duration.ts';
 import type { Phase, RunEvent, Warning } from '../base/events.ts';
 import { formatBytes, plural } from '../base/text/amount.ts';
-import { paint, plainStyle } from '../base/text/tone.ts';
-import { closingLine } from './closing.ts';
+import { closingText } from './closing.ts';
 
 const phases: Readonly<Record<Phase, string>> = {
   checking: 'checking',
@@ -61,6 +60,6 @@ export const sentence = (event: RunEvent): string => {
     case 'error':
       return `error (${event.code}): ${event.message}${event.next === undefined ? '' : ` -> ${event.next}`}`;
     case 'run-finished':
-      return paint(closingLine(event), plainStyle);
+      return `ended: ${closingText(event)}`;
   }
 };

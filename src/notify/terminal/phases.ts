@@ -19,35 +19,36 @@ const markOf = (stand: Stand, now: number): Segment => {
   return { text: frames[Math.floor(Math.max(0, now) / frameMs) % frames.length] ?? '·', tone: 'accent' };
 };
 
-/** `✓ label  text …                4.2 s`: the text wraps below itself, the time stands at the right. */
-export const step = (
-  view: { readonly width: number; readonly now: number },
-  stand: Stand,
-  label: string,
-  text: string,
-  ms: number,
-): readonly Line[] => {
-  const time = formatDuration(Math.max(0, ms));
-  const head = truncateMiddle(printable(label), Math.max(1, view.width - 2));
-  const right = displayWidth(head) + 4 + time.length <= view.width ? time : '';
-  const indent = Math.min(displayWidth(head) + 4, Math.max(4, Math.floor(view.width / 2)));
-  const room = view.width - indent - (right === '' ? 0 : right.length + 2);
-  const body = text === '' ? [''] : wrap(printable(text), Math.max(1, room));
-  // A label that takes half of the line has its text below.
-  const isBelow = text !== '' && displayWidth(head) + 4 > indent;
-  const first = isBelow ? '' : (body[0] ?? '');
-  const lead = pad(`${head}${first === '' ? '' : `  ${first}`}`, view.width - 2 - right.length);
-  const rest = isBelow ? body : body.slice(1);
-  return [
-    [markOf(stand, view.now), ' ', lead, { text: right, tone: 'quiet' }],
-    ...rest.map((line): Line => [pad('', indent), line]),
-  ];
-};
-
 interface View {
   readonly width: number;
   readonly now: number;
 }
+
+/** Narrower than this a column of text beside its label would be a ribbon: it goes below. */
+const leastText = 32;
+
+/** `✓ label  text …                4.2 s`: the text wraps beside its label or, where that is narrow, below. */
+const step = (view: View, stand: Stand, label: string, text: string, ms: number): readonly Line[] => {
+  const time = formatDuration(Math.max(0, ms));
+  const head = truncateMiddle(printable(label), Math.max(1, view.width - 2));
+  const body = printable(text);
+  const right = displayWidth(head) + 4 + time.length <= view.width ? time : '';
+  const beside = displayWidth(head) + 4;
+  const room = view.width - beside - (right === '' ? 0 : right.length + 2);
+  const isBeside = room >= Math.min(leastText, displayWidth(body));
+  const indent = isBeside ? beside : 4;
+  const lines = body === '' ? [] : wrap(body, Math.max(1, isBeside ? room : view.width - indent));
+  const first = isBeside && lines[0] !== undefined ? `  ${lines[0]}` : '';
+  return [
+    [
+      markOf(stand, view.now),
+      ' ',
+      pad(head + first, view.width - 2 - right.length),
+      { text: right, tone: 'quiet' },
+    ],
+    ...lines.slice(isBeside ? 1 : 0).map((line): Line => [pad('', indent), line]),
+  ];
+};
 
 const verbs: Readonly<Record<Wave['action'], readonly [string, string]>> = {
   stop: ['Stopping', 'Stopped'],

@@ -1,0 +1,138 @@
+import { formatDuration } from '../base/duration.ts';
+import { formatBytes, formatCount, plural } from '../base/text/amount.ts';
+import { bullet, page, section } from '../base/text/page.ts';
+import { printable } from '../base/text/printable.ts';
+import { type Cell, table } from '../base/text/table.ts';
+import type { Line } from '../base/text/tone.ts';
+import { wrap } from '../base/text/width.ts';
+import { describeHook } from './describe.ts';
+import type { BackupPlan, PlannedCopy } from './types.ts';
+
+export { planToJson } from './json.ts';
+
+const text = (words: string, width: number): readonly Line[] =>
+  wrap(printable(words), width - 2).map((line): Line => ['  ', line]);
+
+const waves = ({ stopWaves }: BackupPlan, width: number): readonly Line[] => {
+  const rows = stopWaves.flatMap((wave, at) =>
+    wave.map((one, place): Cell[] => [
+      place === 0 ? `${at + 1}` : '',
+      one.name,
+      { text: one.action, tone: one.action === 'stop' ? 'plain' : 'accent' },
+      one.reason,
+    ]),
+  );
+  return table(rows, [{ tone: 'quiet', align: 'right' }, { max: 32 }, {}, { tone: 'quiet' }], {
+    width,
+    indent: 2,
+  });
+};
+
+const afterwards = ({ stopWaves }: BackupPlan, width: number): readonly Line[] => {
+  const planned = stopWaves.flat();
+  if (planned.length === 0) return text('Nothing runs that has to be quiet: no service is touched.', width);
+  const awaited = planned.filter((one) => one.awaitHealth).map((one) => one.name);
+  const health = awaited.length === 0 ? '' : ` ${awaited.join(', ')} must be healthy again.`;
+  return text(`Afterwards they come back in the opposite order.${health}`, width);
+};
+
+const untouched = (plan: BackupPlan, width: number): readonly Line[] =>
+  table(
+    plan.untouched.map((one) => [one.name, one.state, one.reason]),
+    [{ max: 32 }, {}, { tone: 'quiet' }],
+    { width, indent: 2 },
+  );
+
+const ways = { host: 'from the host', api: 'through the engine' } as const;
+
+const copyRow = ({ task, size, consistency, reason }: PlannedCopy): readonly Cell[] => [
+  task.name,
+  size === undefined ? { text: 'unknown', tone: 'quiet' } : formatBytes(size.bytes),
+  size === undefined ? '' : plural(size.files, 'file'),
+  { text: consistency, tone: consistency === 'crash' ? 'warn' : 'plain' },
+  `${ways[task.method]}: ${reason}`,
+];
+
+const copies = (plan: BackupPlan, width: number): readonly Line[] =>
+  table(
+    plan.copies.map(copyRow),
+    [{ max: 32 }, { align: 'right' }, { align: 'right' }, {}, { tone: 'quiet' }],
+    { width, indent: 2 },
+  );
+
+const skipped = (plan: BackupPlan, width: number): readonly Line[] =>
+  table(
+    plan.skipped.map(({ kind, name, services, reason }) => [
+      name,
+      kind,
+      `${reason}${services.length === 0 ? '' : ` (${services.join(', ')})`}`,
+    ]),
+    [{ max: 32 }, {}, { tone: 'quiet' }],
+    { width, indent: 2 },
+  );
+
+/** In the order in which they run. */
+const phases = ['before-stop', 'while-stopped', 'after-start', 'finally'] as const;
+
+const hooks = (plan: BackupPlan, width: number): readonly Line[] => {
+  const rows = phases.flatMap((phase) =>
+    plan.hooks
+      .filter((hook) => hook.phase === phase)
+      .map((hook, at): Cell[] => [
+        at === 0 ? phase : '',
+        hook.name,
+        `${describeHook(hook)} (at most ${formatDuration(hook.timeout)}; a failure ${hook.onFailure === 'abort' ? 'ends the run' : 'is a warning'})`,
+      ]),
+  );
+  return table(rows, [{ tone: 'quiet' }, { max: 32 }, {}], { width, indent: 2 });
+};
+
+const warnings = (plan: BackupPlan, width: number): readonly Line[] =>
+  plan.warnings.flatMap(({ notice, message }) =>
+    bullet(notice === true ? { text: '·', tone: 'quiet' } : { text: '!', tone: 'warn' }, message, width),
+  );
+
+const sums = (
+  { copies: planned, needed, instance, predictedDowntimeMs }: BackupPlan,
+  width: number,
+): readonly Line[] => {
+  const unknown = planned.filter((copy) => copy.size === undefined).length;
+  const more =
+    unknown === 0 ? '' : `, and the size of ${plural(unknown, 'mount')} that cannot be measured before`;
+  const needs = `Needs ${formatBytes(needed.bytes)} and ${formatCount(needed.inodes)} inodes in ${instance.backups}${more}.`;
+  const downtime =
+    predictedDowntimeMs === undefined
+      ? 'No downtime.'
+      : `Predicted downtime: ${formatDuration(predictedDowntimeMs)}.`;
+  return [
+    [],
+    ...[needs, downtime].flatMap((line) => wrap(printable(line), width)).map((line): Line => [line]),
+  ];
+};
+
+/** What a backup would do, for people: each part with its reason. Pure; ends with a line end. */
+export const renderPlan = (
+  plan: BackupPlan,
+  { color, width = 80 }: { readonly color: boolean; readonly width?: number },
+): string => {
+  const { instance, stack } = plan;
+  const about = `  project ${stack.project} · quiesce: ${instance.quiesce}`;
+  const parts =
+    plan.copies.length === 0 ? text('Nothing: there is no data to keep.', width) : copies(plan, width);
+  return page(
+    [
+      [
+        { text: printable(instance.name), tone: 'strong' },
+        { text: printable(about), tone: 'quiet' },
+      ],
+      ...section('Quieted, wave by wave', [...waves(plan, width), ...afterwards(plan, width)]),
+      ...section('Left as they are', untouched(plan, width)),
+      ...section('Copied', parts),
+      ...section('Left out', skipped(plan, width)),
+      ...section('Hooks', hooks(plan, width)),
+      ...section('Warnings', warnings(plan, width)),
+      ...sums(plan, width),
+    ],
+    { color, width },
+  );
+};
