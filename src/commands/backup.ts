@@ -1,4 +1,4 @@
-import { asStackBackupError, type ErrorCode } from '../base/errors.ts';
+import { asStackBackupError, type ErrorCode, messageOf, StackBackupError } from '../base/errors.ts';
 import type { EventBody, RunEvent } from '../base/events.ts';
 import { acquireLock } from '../base/lock.ts';
 import { appendHistory } from '../catalog/history.ts';
@@ -37,8 +37,26 @@ const backupOne = async (
     signal: world.signal,
     onPhase: (phase) => lock.describe(phase),
   });
-  await appendHistory(instance.backups, record);
+  await remember(instance, record);
   return record;
+};
+
+/** A run that cannot be remembered is not undone for that, but somebody has to hear of it. */
+const remember = async (instance: Instance, record: RunRecord): Promise<void> => {
+  try {
+    await appendHistory(instance.backups, record);
+  } catch (cause) {
+    const what =
+      record.path === undefined ? `the run ended (${record.outcome})` : `${record.path} is in place`;
+    throw new StackBackupError(
+      'backups-unusable',
+      `${what}, but the history could not be written: ${messageOf(cause)}`,
+      {
+        cause,
+        next: `Look at the free space and the permissions of ${instance.backups}.`,
+      },
+    );
+  }
 };
 
 /**
@@ -48,7 +66,12 @@ const backupOne = async (
 export const backup = async (world: World, names: readonly string[], flags: BackupFlags): Promise<number> => {
   const session = await openSession(world);
   const instances = await instancesOf(session, names, flags.all);
-  const listener = chooseListener({ ...world.flags, stdout: world.stdout, stderr: world.stderr });
+  const listener = chooseListener({
+    ...world.flags,
+    stdout: world.stdout,
+    stderr: world.stderr,
+    several: instances.length > 1,
+  });
   const codes: number[] = [];
   try {
     for (const chosen of instances) {

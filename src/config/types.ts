@@ -62,6 +62,7 @@ export interface Instance {
   readonly timezone: string;
   readonly quiesce: QuiesceMode;
   readonly services: Readonly<Record<string, { readonly quiesce: QuiesceMode }>>;
+  /** Patterns on volume names and bind paths; none = everything. */
   readonly include: readonly string[];
   readonly exclude: readonly string[];
   /** `auto`: the host path where it is reachable, else the Engine's archive API. */

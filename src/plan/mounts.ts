@@ -26,7 +26,7 @@ const namesOf = (mount: Mount): string[] => [
 const isWanted = (mount: Mount, instance: Instance): boolean => {
   const anyMatch = (patterns: readonly string[]): boolean =>
     patterns.some((pattern) => namesOf(mount).some((name) => matches(name, pattern)));
-  return anyMatch(instance.include) && !anyMatch(instance.exclude);
+  return (instance.include.length === 0 || anyMatch(instance.include)) && !anyMatch(instance.exclude);
 };
 
 const isBelow = (path: string, folder: string): boolean =>

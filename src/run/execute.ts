@@ -15,7 +15,7 @@ import { copyAll, type Holder, makeHolder } from './stages/copy-stage.ts';
 import { manifestOf } from './stages/describe.ts';
 import { type HookRun, runHooks } from './stages/hook-stage.ts';
 import { preflight } from './stages/preflight.ts';
-import { finishCopies, publish } from './stages/publish.ts';
+import { finishFolder } from './stages/publish.ts';
 
 type Enter = (phase: Phase) => Promise<void>;
 
@@ -75,11 +75,10 @@ const finish = async (
   await writeComposeRecord(folder, plan, images);
   if (plan.instance.logs) await writeLogs(context, folder, plan);
   await enter('hashing');
-  const finished = await finishCopies(context, folder, copied);
-  await confirmRunning(context, plan, run.ledger);
-  await enter('publishing');
-  return publish(context, folder, finished, (sums) =>
-    manifestOf({
+  return finishFolder(context, plan, folder, copied, async ({ results, sums }) => {
+    await enter('publishing');
+    await confirmRunning(context, plan, run.ledger);
+    return manifestOf({
       ...run.options,
       run: run.id,
       snapshot: run.snapshot,
@@ -90,13 +89,13 @@ const finish = async (
       tick: context.clock.tick(),
       plan,
       ledger: run.ledger,
-      copies: finished.results,
+      copies: results,
       hooks: run.hooks,
       images,
       sums,
       warnings: run.warnings,
-    }),
-  );
+    });
+  });
 };
 
 /** From the first effect to the finished folder. */

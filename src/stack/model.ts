@@ -31,13 +31,18 @@ const projectOf = (instance: Instance, containers: readonly StackContainer[]): C
   };
 };
 
+/** Compose hashes these after it has put the other container's id in: their hash never equals that of the file. */
+const sharesNamespace = ({ details }: StackContainer): boolean =>
+  details.volumesFrom.length > 0 ||
+  [details.networkMode, details.ipcMode, details.pidMode].some((mode) => mode.startsWith('container:'));
+
 /** Services whose files say something else than what runs: the running container wins, with a notice. */
 const driftOf = async (asked: ComposeProject, containers: readonly StackContainer[]): Promise<Warning[]> => {
   const hashes = await composeHashes(asked);
   if (hashes.size === 0) return [];
-  const drifted = containers.filter(
-    (one) => !one.oneOff && hashes.get(one.service) !== one.details.labels[composeLabel.configHash],
-  );
+  const drifted = containers
+    .filter((one) => !sharesNamespace(one))
+    .filter((one) => !one.oneOff && hashes.get(one.service) !== one.details.labels[composeLabel.configHash]);
   return [...new Set(drifted.map((one) => one.service))].map((service) => ({
     code: 'drift',
     about: service,

@@ -42,7 +42,11 @@ interface Use {
 
 /** Same volume name or same host path = the same data, however many containers mount it. */
 const keyOf = (mount: ContainerMount): string =>
-  mount.type === 'volume' ? `volume:${mount.name ?? mount.source}` : `${mount.type}:${mount.source}`;
+  mount.type === 'tmpfs'
+    ? `tmpfs:${mount.destination}`
+    : mount.type === 'volume'
+      ? `volume:${mount.name ?? mount.source}`
+      : `${mount.type}:${mount.source}`;
 
 const grouped = (containers: readonly StackContainer[]): Use[][] => {
   const uses = containers.flatMap((container) =>

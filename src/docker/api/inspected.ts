@@ -15,6 +15,17 @@ const healthOf = (state: ContainerInspectInfo['State']): ContainerDetails['healt
   return status === 'healthy' || status === 'unhealthy' || status === 'starting' ? status : 'none';
 };
 
+/** `tmpfs:` of a compose file stands apart from the other mounts. */
+const shortTmpfs = (info: ContainerInspectInfo): ContainerMount[] =>
+  Object.keys((info.HostConfig.Tmpfs as Record<string, string> | null | undefined) ?? {}).map(
+    (destination) => ({
+      type: 'tmpfs',
+      source: '',
+      destination,
+      writable: true,
+    }),
+  );
+
 /** A container inspect in the tool's own words. Older engines leave fields out: each has its default here. */
 export const detailsOf = (info: ContainerInspectInfo): ContainerDetails => {
   const host = info.HostConfig;
@@ -41,7 +52,7 @@ export const detailsOf = (info: ContainerInspectInfo): ContainerDetails => {
     links: (host.Links as string[] | null) ?? [],
     env: info.Config.Env ?? [],
     user: info.Config.User ?? '',
-    mounts: (info.Mounts ?? []).map(mountOf),
+    mounts: [...(info.Mounts ?? []).map(mountOf), ...shortTmpfs(info)],
   };
 };
 

@@ -3,6 +3,7 @@ import type { Warning } from '../../base/events.ts';
 import type { CopyResult } from '../../copy/types.ts';
 import type { EngineInfo } from '../../docker/engine.ts';
 import type { BackupPlan, PlannedCopy } from '../../plan/types.ts';
+import { manifestSchemaId } from '../../snapshot/manifest.ts';
 import type {
   Consistency,
   Manifest,
@@ -123,7 +124,7 @@ export const manifestOf = (facts: RunFacts): Manifest => {
   const byId = new Map(containers.map((container) => [container.id, container]));
   const mounts = facts.copies.map((result) => mountOf(result, facts, byId));
   return {
-    $schema: 'https://stack-backup.dev/schemas/manifest.schema.json',
+    $schema: manifestSchemaId,
     version: 1,
     run: facts.run,
     snapshot: facts.snapshot,
@@ -163,6 +164,7 @@ export const manifestOf = (facts: RunFacts): Manifest => {
       files: sum(mounts.map((mount) => mount.files)),
       bytes: sum(mounts.map((mount) => mount.bytes)) + sum(facts.hooks.dumps.map((dump) => dump.bytes)),
     },
+    sums: facts.sums,
     warnings: facts.warnings,
   };
 };

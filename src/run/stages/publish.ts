@@ -1,0 +1,82 @@
+import { join } from 'node:path';
+import { syncFileSystem } from '../../base/disk.ts';
+import { finishCopy } from '../../copy/finish.ts';
+import { sumOthers } from '../../copy/others.ts';
+import type { Copied, CopyResult } from '../../copy/types.ts';
+import type { BackupPlan } from '../../plan/types.ts';
+import { ChecksumWriter } from '../../snapshot/checksums.ts';
+import { sumsName } from '../../snapshot/layout.ts';
+import { writeManifest } from '../../snapshot/manifest.ts';
+import type { Manifest } from '../../snapshot/types.ts';
+import type { RunContext } from '../context.ts';
+
+/** Containers of other projects may have written on: then a difference to the source is no failure. */
+const isLive = (plan: BackupPlan, copied: Copied): boolean =>
+  plan.copies.some((copy) => copy.task.path === copied.task.path && copy.mount.strangers.length > 0);
+
+/** Bytes hashed of all mounts together, as one growing number. */
+const progressOf = (context: RunContext, plan: BackupPlan) => {
+  const of = plan.copies.reduce((sum, { size }) => sum + (size?.bytes ?? 0), 0);
+  let before = 0;
+  return {
+    within: (bytes: number): void =>
+      context.emit({ type: 'hash-progress', bytes: Math.min(before + bytes, of), of }),
+    next: (bytes: number): void => {
+      before += bytes;
+    },
+  };
+};
+
+/**
+ * Everything slow that could wait until the services were back: compares each copy with what its source
+ * was, hashes, indexes, and writes SHA256SUMS over every file but itself and the manifest. Returns the
+ * copies in full and the checksum of the list.
+ */
+const finishAll = async (
+  context: RunContext,
+  plan: BackupPlan,
+  folder: string,
+  copied: readonly Copied[],
+): Promise<{ readonly results: readonly CopyResult[]; readonly sums: Manifest['sums'] }> => {
+  await using sums = await ChecksumWriter.create(join(folder, sumsName));
+  const progress = progressOf(context, plan);
+  const results: CopyResult[] = [];
+  for (const copy of copied) {
+    const result = await finishCopy(copy, {
+      snapshot: folder,
+      sums,
+      live: isLive(plan, copy),
+      signal: context.signal,
+      onProgress: progress.within,
+    });
+    for (const warning of result.warnings) context.warn(warning);
+    progress.next(result.bytes);
+    results.push(result);
+  }
+  await sumOthers(folder, sums, { signal: context.signal });
+  return { results, sums: { path: sumsName, sha256: await sums.finish() } };
+};
+
+/**
+ * Finishes the folder: hashes, checksums, manifest, and all of it flushed to the disk. The flush of the
+ * copied bytes begins beside the hashing, which reads them from memory.
+ */
+export const finishFolder = async (
+  context: RunContext,
+  plan: BackupPlan,
+  folder: string,
+  copied: readonly Copied[],
+  manifestFor: (finished: {
+    readonly results: readonly CopyResult[];
+    readonly sums: Manifest['sums'];
+  }) => Promise<Manifest>,
+): Promise<Manifest> => {
+  const [finished] = await Promise.all([
+    finishAll(context, plan, folder, copied),
+    syncFileSystem(folder, context.signal),
+  ]);
+  const manifest = await manifestFor(finished);
+  await writeManifest(folder, manifest);
+  await syncFileSystem(folder, context.signal);
+  return manifest;
+};
