@@ -19,6 +19,7 @@ const rooms = [
   'notify',
   'commands',
   'cli.ts',
+  'index.ts',
 ];
 
 /** Libraries that only one place may import. */
