@@ -4,11 +4,11 @@
  * where everything is in place it only asks and says nothing. Run through scripts/bootstrap.sh, which
  * takes the lock that keeps two set-ups apart.
  */
+import { ensureTestPackages } from './setup/apt.ts';
 import { ensureCompose } from './setup/compose.ts';
 import { ensureEngine } from './setup/engine.ts';
 import { ensureImages } from './setup/images.ts';
 import { readMachine } from './setup/machine.ts';
-import { ensureTestPackages } from './setup/packages.ts';
 import { SetupProblem, say } from './setup/say.ts';
 
 const parts: Readonly<Record<string, (machine: Awaited<ReturnType<typeof readMachine>>) => Promise<void>>> = {
@@ -18,12 +18,17 @@ const parts: Readonly<Record<string, (machine: Awaited<ReturnType<typeof readMac
   images: ensureImages,
 };
 
+// `su` without `-` leaves these out, and dockerd is in one of them.
+process.env.PATH = [process.env.PATH, '/usr/local/sbin', '/usr/sbin', '/sbin'].filter(Boolean).join(':');
+
 const wanted = process.argv.slice(2);
 const unknown = wanted.filter((name) => !Object.hasOwn(parts, name));
 
 try {
   if (unknown.length > 0) {
-    throw new SetupProblem(`unknown part: ${unknown.join(', ')}`, [`Parts are ${Object.keys(parts).join(', ')}.`]);
+    throw new SetupProblem(`unknown part: ${unknown.join(', ')}`, [
+      `Parts are ${Object.keys(parts).join(', ')}.`,
+    ]);
   }
   const machine = await readMachine();
   for (const [name, ensure] of Object.entries(parts)) {

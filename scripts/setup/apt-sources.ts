@@ -83,6 +83,9 @@ export const readAptSources = async (folder = '/etc/apt'): Promise<readonly AptS
 
 const readOrEmpty = (file: string): Promise<string> => readFile(file, 'utf8').catch(() => '');
 
+/** What sources may call the release `codename`: `bookworm`, or `oldstable`, which is whatever it is by now. */
+const namesOf = (codename: string): readonly string[] => [codename, 'stable', 'oldstable', 'oldoldstable'];
+
 /** The sources that carry the release `codename` itself, with only the suite replaced. */
 export const withSuite = (
   sources: readonly AptSource[],
@@ -90,7 +93,7 @@ export const withSuite = (
   suite: string,
 ): readonly AptSource[] =>
   sources
-    .filter((source) => source.suites.includes(codename))
+    .filter((source) => source.suites.some((name) => namesOf(codename).includes(name)))
     .map((source) => ({ ...source, types: ['deb'], suites: [suite] }));
 
 /** deb822 text. `extra` fields are added to every paragraph. */
@@ -113,10 +116,21 @@ export const renderDeb822 = (
     )
     .join('\n');
 
-/** `sources.list` lines for every suite of a release: `bookworm`, `bookworm-updates`, `bookworm-security`. */
-export const oneLineEntries = (sources: readonly AptSource[], codename: string): readonly string[] =>
-  sources.flatMap((source) =>
-    source.suites
-      .filter((suite) => suite === codename || suite.startsWith(`${codename}-`))
-      .flatMap((suite) => source.uris.map((uri) => `deb ${uri} ${suite} ${source.components.join(' ')}`)),
-  );
+/**
+ * `sources.list` lines for a release, its updates and its security fixes, from the sources of a machine that
+ * runs the release `codename`: `bookworm`, `bookworm-updates`, `bookworm-security`.
+ */
+export const oneLineEntries = (
+  sources: readonly AptSource[],
+  codename: string,
+  release: string,
+): readonly string[] =>
+  sources.flatMap(({ uris, suites, components, options }) => {
+    const trusted = options.Trusted === 'yes' ? '[trusted=yes] ' : '';
+    const wanted = ['', '-updates', '-security'].filter((kind) =>
+      suites.some((name) => namesOf(codename).some((own) => name === `${own}${kind}`)),
+    );
+    return wanted.flatMap((kind) =>
+      uris.map((uri) => `deb ${trusted}${uri} ${release}${kind} ${components.join(' ')}`),
+    );
+  });

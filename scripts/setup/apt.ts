@@ -1,4 +1,5 @@
 import { $ } from 'zx';
+import { hasCommand, type Machine } from './machine.ts';
 import { SetupProblem, say } from './say.ts';
 
 // Quiet, never asking, and waiting for another apt instead of failing beside it.
@@ -21,10 +22,11 @@ export const aptGet = async (...args: readonly string[]): Promise<void> => {
 };
 
 /** The version apt would install of each package that it knows. */
-export const aptCandidates = async (
-  packages: readonly string[],
-): Promise<ReadonlyMap<string, string>> => {
-  const { stdout } = await $({ quiet: true, env: { ...process.env, LC_ALL: 'C' } })`apt-cache policy ${packages}`;
+export const aptCandidates = async (packages: readonly string[]): Promise<ReadonlyMap<string, string>> => {
+  const { stdout } = await $({
+    quiet: true,
+    env: { ...process.env, LC_ALL: 'C' },
+  })`apt-cache policy ${packages}`;
   return new Map(
     [...stdout.matchAll(/^(\S+):\n {2}Installed: .*\n {2}Candidate: (\S+)$/gm)]
       .filter((match) => match[2] !== '(none)')
@@ -47,4 +49,19 @@ export const aptInstall = async (packages: readonly string[], why: string): Prom
   await aptUpdate();
   say(`installing ${packages.join(', ')}: ${why}`);
   await aptGet('install', '-y', '--no-install-recommends', ...packages);
+};
+
+/** A command the tests call, and the package it comes in. */
+const needed: Readonly<Record<string, string>> = {
+  setfattr: 'attr',
+  setfacl: 'acl',
+  zstd: 'zstd',
+};
+
+/** Packages only the tests need. Where they cannot be installed the tests that need them say so. */
+export const ensureTestPackages = async (machine: Machine): Promise<void> => {
+  if (!machine.installable) return;
+  const found = await Promise.all(Object.keys(needed).map(hasCommand));
+  const missing = Object.values(needed).filter((_, index) => found[index] === false);
+  if (missing.length > 0) await aptInstall(missing, 'the tests check extended attributes, ACLs and archives');
 };

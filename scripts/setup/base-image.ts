@@ -27,14 +27,16 @@ export const ensureBaseImage = async (machine: Machine): Promise<void> => {
     ]);
   }
   say(`no image registry answered (${reason})`);
-  if (!(await hasCommand('mmdebstrap'))) await aptInstall(['mmdebstrap'], `it makes ${baseImage} from packages`);
+  if (!(await hasCommand('mmdebstrap')))
+    await aptInstall(['mmdebstrap'], `it makes ${baseImage} from packages`);
   await makeFromPackages(machine);
 };
 
 const makeFromPackages = async (machine: Machine): Promise<void> => {
   say(`making ${baseImage} from Debian packages with mmdebstrap (about a minute)`);
-  // The machine's own package sources where it is a Debian of that release, else mmdebstrap's default.
-  const mirrors = machine.codename === suite ? oneLineEntries(await readAptSources(), suite) : [];
+  // From where this machine gets its own packages, if it is a Debian; else from mmdebstrap's default.
+  const mirrors =
+    machine.family === 'debian' ? oneLineEntries(await readAptSources(), machine.codename, suite) : [];
   const folder = await mkdtemp(join(tmpdir(), 'stack-backup-base-'));
   const tar = join(folder, 'base.tar');
   try {
@@ -64,7 +66,10 @@ const slim = [
 
 /** A machine that takes package lists past their date does so inside the image too. */
 const aptOptions = async (): Promise<readonly string[]> => {
-  const { stdout } = await $({ quiet: true, nothrow: true })`apt-config shell value Acquire::Check-Valid-Until`;
+  const { stdout } = await $({
+    quiet: true,
+    nothrow: true,
+  })`apt-config shell value Acquire::Check-Valid-Until`;
   return /false|no|0/.test(stdout) ? ['--aptopt=Acquire::Check-Valid-Until "false"'] : [];
 };
 

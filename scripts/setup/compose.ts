@@ -86,7 +86,9 @@ const installFromSuite = async (sources: readonly AptSource[], suite: string): P
 /** Packages put the binary where their own docker client looks; another client may look elsewhere. */
 const linkPlugin = async (): Promise<void> => {
   const { stdout } = await $({ quiet: true, nothrow: true })`dpkg -L ${packages}`;
-  const binaries = stdout.split('\n').filter((path) => basename(path) === 'docker-compose' && /bin|cli-plugins/.test(path));
+  const binaries = stdout
+    .split('\n')
+    .filter((path) => basename(path) === 'docker-compose' && /bin|cli-plugins/.test(path));
   const binary = binaries.find((path) => path.includes('cli-plugins')) ?? binaries[0];
   if (binary === undefined) return;
   say(`linking ${binary} into ${pluginFolder}`);

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir, readFile, stat } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { $ } from 'zx';
 import { ensureBaseImage } from './base-image.ts';
@@ -15,12 +15,16 @@ export const images: Readonly<Record<string, string>> = {
 
 const label = 'org.stack-backup.inputs';
 
-/** SHA-256 over names, modes and content of everything in a build folder. */
+/** SHA-256 over names, executable bits and content of every file in a build folder. */
 const hashOf = async (folder: string): Promise<string> => {
   const entries = await readdir(folder, { recursive: true, withFileTypes: true });
   const files = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
   const hash = createHash('sha256');
-  for (const file of files.sort()) hash.update(`${relative(folder, file)}\0`).update(await readFile(file)).update('\0');
+  for (const file of files.sort()) {
+    const { mode, size } = await stat(file);
+    // The executable bit alone: the others follow the umask of whoever cloned.
+    hash.update(`${relative(folder, file)}\0${mode & 0o100}\0${size}\0`).update(await readFile(file));
+  }
   return hash.digest('hex');
 };
 
