@@ -85,7 +85,9 @@ const removeStale = async (file: string, name: string): Promise<void> => {
 
 const notUp = async (reason: string): Promise<SetupProblem> => {
   const text = await readFile(log, 'utf8').catch(() => '');
-  process.stderr.write(`${text.trimEnd().split('\n').slice(-25).join('\n')}\n`);
+  // The log goes back further than this start.
+  const since = text.slice(Math.max(0, text.lastIndexOf('msg="Starting up"')));
+  process.stderr.write(`${since.trimEnd().split('\n').slice(-25).join('\n')}\n`);
   return new SetupProblem(`the Docker Engine did not come up: ${reason}`, [
     `The end of ${log} stands above. Usual causes: no right to mount or to change iptables (a container`,
     'without --privileged), a full disk under /var/lib/docker, or another dockerd that is running.',

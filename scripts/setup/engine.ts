@@ -28,7 +28,7 @@ const byHand = [
 export const ensureEngine = async (machine: Machine): Promise<void> => {
   const answer = await ask();
   if (answer.ok) return;
-  if (/permission denied/i.test(answer.reason)) {
+  if (/permission denied while trying to connect/i.test(answer.reason)) {
     throw new SetupProblem('the Docker Engine refuses this user', [
       answer.reason,
       'Run this as root, or as a user who may use the engine (think first: that equals root on the machine).',
