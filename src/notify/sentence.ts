@@ -30,6 +30,9 @@ const about = (warning: Warning): string => (warning.about === undefined ? '' : 
 const percent = (bytes: number, of: number): string =>
   of > 0 ? `${formatBytes(bytes)} of ${formatBytes(of)}` : formatBytes(bytes);
 
+const sizes = ({ bytes, entries }: { readonly bytes: number; readonly entries: number }): string =>
+  `${formatBytes(bytes)}, ${plural(entries, 'entry', 'entries')}`;
+
 /** An event in words, on one line. Names and messages are as they came: make them printable. */
 export const sentence = (event: RunEvent): string => {
   switch (event.type) {
@@ -44,11 +47,12 @@ export const sentence = (event: RunEvent): string => {
       return `${event.container} ${containers[event.action]} after ${formatDuration(event.ms)}${exit}`;
     }
     case 'copy-started':
-      return `copying ${event.mount}: ${formatBytes(event.bytes)}, ${plural(event.entries, 'entry', 'entries')}`;
+      // Zero of both: what goes through the engine cannot be measured before.
+      return `copying ${event.mount}${event.entries === 0 ? '' : `: ${sizes(event)}`}`;
     case 'copy-progress':
       return `copying ${event.mount}: ${formatBytes(event.bytes)} so far`;
     case 'copy-finished':
-      return `copied ${event.mount}: ${formatBytes(event.bytes)}, ${plural(event.entries, 'entry', 'entries')} in ${formatDuration(event.ms)}`;
+      return `copied ${event.mount}: ${sizes(event)} in ${formatDuration(event.ms)}`;
     case 'hook-started':
       return `hook ${event.hook} (${event.phase}) begins`;
     case 'hook-finished':

@@ -2,7 +2,7 @@ import { formatDuration } from '../base/duration.ts';
 import { formatBytes, formatCount, plural } from '../base/text/amount.ts';
 import { bullet, page, section } from '../base/text/page.ts';
 import { printable } from '../base/text/printable.ts';
-import { type Cell, table } from '../base/text/table.ts';
+import { type Cell, type Column, table } from '../base/text/table.ts';
 import type { Line } from '../base/text/tone.ts';
 import { wrap } from '../base/text/width.ts';
 import { describeHook } from './describe.ts';
@@ -43,22 +43,35 @@ const untouched = (plan: BackupPlan, width: number): readonly Line[] =>
     { width, indent: 2 },
   );
 
-const ways = { host: 'from the host', api: 'through the engine' } as const;
+const ways = { host: 'From the host', api: 'Through the engine' } as const;
 
-const copyRow = ({ task, size, consistency, reason }: PlannedCopy): readonly Cell[] => [
+const copyRow = ({ task, size, consistency }: PlannedCopy): readonly Cell[] => [
   task.name,
   size === undefined ? { text: 'unknown', tone: 'quiet' } : formatBytes(size.bytes),
   size === undefined ? '' : plural(size.files, 'file'),
   { text: consistency, tone: consistency === 'crash' ? 'warn' : 'plain' },
-  `${ways[task.method]}: ${reason}`,
 ];
 
-const copies = (plan: BackupPlan, width: number): readonly Line[] =>
-  table(
-    plan.copies.map(copyRow),
-    [{ max: 32 }, { align: 'right' }, { align: 'right' }, {}, { tone: 'quiet' }],
-    { width, indent: 2 },
-  );
+/** Those that go the same way for the same reason stand together below it. */
+const copies = (plan: BackupPlan, width: number): readonly Line[] => {
+  const rows = [...Map.groupBy(plan.copies, ({ task, reason }) => `${ways[task.method]}: ${reason}`)];
+  if (rows.length === 0) return text('Nothing: there is no data to keep.', width);
+  const columns: readonly Column[] = [{ max: 40 }, { align: 'right' }, { align: 'right' }, {}];
+  return rows.flatMap(([way, planned]) => [
+    ...text(way, width).map((line): Line => line.map((part) => ({ text: `${part}`, tone: 'quiet' }))),
+    ...table(planned.map(copyRow), columns, { width, indent: 4 }),
+  ]);
+};
+
+const copiesTitle = ({ copies: planned }: BackupPlan): string => {
+  const sizes = planned.flatMap(({ size }) => (size === undefined ? [] : [size]));
+  if (sizes.length === 0) return 'Copied';
+  const bytes = sizes.reduce((sum, size) => sum + size.bytes, 0);
+  return `Copied, ${formatBytes(bytes)} in ${plural(
+    sizes.reduce((sum, size) => sum + size.files, 0),
+    'file',
+  )}`;
+};
 
 const skipped = (plan: BackupPlan, width: number): readonly Line[] =>
   table(
@@ -81,7 +94,7 @@ const hooks = (plan: BackupPlan, width: number): readonly Line[] => {
       .map((hook, at): Cell[] => [
         at === 0 ? phase : '',
         hook.name,
-        `${describeHook(hook)} (at most ${formatDuration(hook.timeout)}; a failure ${hook.onFailure === 'abort' ? 'ends the run' : 'is a warning'})`,
+        `${describeHook(hook)} (timeout ${formatDuration(hook.timeout)}, on_failure: ${hook.onFailure})`,
       ]),
   );
   return table(rows, [{ tone: 'quiet' }, { max: 32 }, {}], { width, indent: 2 });
@@ -117,8 +130,6 @@ export const renderPlan = (
 ): string => {
   const { instance, stack } = plan;
   const about = `  project ${stack.project} · quiesce: ${instance.quiesce}`;
-  const parts =
-    plan.copies.length === 0 ? text('Nothing: there is no data to keep.', width) : copies(plan, width);
   return page(
     [
       [
@@ -127,7 +138,7 @@ export const renderPlan = (
       ],
       ...section('Quieted, wave by wave', [...waves(plan, width), ...afterwards(plan, width)]),
       ...section('Left as they are', untouched(plan, width)),
-      ...section('Copied', parts),
+      ...section(copiesTitle(plan), copies(plan, width)),
       ...section('Left out', skipped(plan, width)),
       ...section('Hooks', hooks(plan, width)),
       ...section('Warnings', warnings(plan, width)),
