@@ -37,7 +37,7 @@ const marks = {
 } as const;
 
 /** The one line that says how a run ended: where the snapshot lies, its size, files, downtime, total. */
-export const closingLine = (event: Finished): Line => {
+const closingLine = (event: Finished): Line => {
   const path =
     event.path === undefined ? [] : [{ text: `  ${printable(event.path)}`, tone: 'strong' } as const];
   return [marks[event.outcome], ` ${printable(event.instance)}`, ...path, `  ${facts(event).join(' · ')}`];

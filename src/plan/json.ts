@@ -61,5 +61,3 @@ export const planToJson = (plan: BackupPlan) => ({
   needed: { bytes: plan.needed.bytes, inodes: plan.needed.inodes },
   predictedDowntimeMs: plan.predictedDowntimeMs ?? null,
 });
-
-export type PlanJson = ReturnType<typeof planToJson>;

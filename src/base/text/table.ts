@@ -23,6 +23,8 @@ export interface TableOptions {
 const gap = 2;
 /** Below this a wrapped last column would be a ribbon of words: it goes under its row instead. */
 const narrowest = 24;
+/** A last column of a word or two stays where it is; the others give way. */
+const fewWords = 12;
 
 const cellOf = (cell: Cell | undefined, column: Column): Segment => {
   const { text, tone } = typeof cell === 'object' ? cell : { text: cell ?? '', tone: undefined };
@@ -80,7 +82,8 @@ export const table = (
   const room = width - indent - gap * last;
   const before = wanted.slice(0, last).reduce((a, b) => a + b, 0);
   const wanting = wanted[last] ?? 0;
-  const below = last > 0 && before + wanting > room && room - before < Math.min(narrowest, wanting);
+  const below =
+    last > 0 && wanting > fewWords && before + wanting > room && room - before < Math.min(narrowest, wanting);
   const fixed = shrink(
     wanted.slice(0, last),
     below ? room + gap : Math.max(0, room - Math.min(narrowest, wanting)),

@@ -1,4 +1,4 @@
-import { clip, displayWidth, pad } from './width.ts';
+import { clip, displayWidth } from './width.ts';
 
 /** What a piece of text means; a style decides how that looks. */
 export type Tone = 'plain' | 'good' | 'warn' | 'bad' | 'strong' | 'quiet' | 'accent';
@@ -30,10 +30,6 @@ export type Line = readonly (Segment | string)[];
 
 const segmentOf = (part: Segment | string): Segment => (typeof part === 'string' ? { text: part } : part);
 
-/** Columns that a line takes. */
-export const lineWidth = (line: Line): number =>
-  line.reduce((sum, part) => sum + displayWidth(segmentOf(part).text), 0);
-
 /** A line in its colours, cut at `width` columns, without spaces at its end. */
 export const paint = (line: Line, style: Style, width = Number.POSITIVE_INFINITY): string => {
   const parts: Segment[] = [];
@@ -52,10 +48,4 @@ export const paint = (line: Line, style: Style, width = Number.POSITIVE_INFINITY
     }
   }
   return parts.map(({ text, tone }) => (text === '' ? '' : style[tone ?? 'plain'](text))).join('');
-};
-
-/** `left` and `right` at the two ends of `width` columns; where both do not fit, `right` is left out. */
-export const spread = (left: Line, right: Line, width: number): Line => {
-  const gap = width - lineWidth(left) - lineWidth(right);
-  return gap < 2 || right.length === 0 ? left : [...left, pad('', gap), ...right];
 };

@@ -49,10 +49,10 @@ const verified = ({ verification }: ListRow, now: Date): Cell => {
 const columns: readonly ListColumn[] = [
   { title: 'SNAPSHOT', dispensable: 0, cell: ({ name }) => name },
   { title: 'TYPE', dispensable: 4, cell: fromManifest((manifest) => manifest.type) },
-  { title: 'CREATED', dispensable: 2, cell: fromManifest((manifest, now) => ago(manifest.started, now)) },
+  { title: 'CREATED', dispensable: 3, cell: fromManifest((manifest, now) => ago(manifest.started, now)) },
   {
     title: 'SIZE',
-    dispensable: 1,
+    dispensable: 2,
     align: 'right',
     cell: fromManifest(({ totals }) => formatBytes(totals.bytes)),
   },
@@ -69,12 +69,13 @@ const columns: readonly ListColumn[] = [
     cell: fromManifest(({ downtime }) => (downtime.maxMs > 0 ? formatDuration(downtime.maxMs) : 'none')),
   },
   { title: 'OUTCOME', dispensable: 0, cell: outcome },
-  { title: 'VERIFIED', dispensable: 3, cell: verified },
+  { title: 'VERIFIED', dispensable: 1, cell: verified },
 ];
 
-/** All columns, or those that fit: a name that is cut cannot be typed. */
+/** All columns that have something to say, or those of them that fit: a name that is cut cannot be typed. */
 const fitting = (rows: readonly ListRow[], width: number, now: Date): readonly ListColumn[] => {
-  const kept = [...columns];
+  const isVerified = rows.some(({ verification }) => verification !== undefined);
+  const kept = columns.filter(({ title }) => isVerified || title !== 'VERIFIED');
   const wanted = (): number =>
     naturalWidth(
       rows.map((row) => kept.map(({ cell }) => cell(row, now))),
