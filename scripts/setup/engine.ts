@@ -19,10 +19,19 @@ const ask = async (): Promise<Answer> => {
   return { ok: result.exitCode === 0 && result.stdout.trim() !== '', reason: result.stderr.trim() };
 };
 
-const byHand = [
-  'Install Docker Engine 20.10 or newer (package docker.io on Debian and Ubuntu, Docker Desktop on macOS),',
-  'start it, and make sure that `docker version` shows a server for the user you are. Then run this again.',
-];
+/** What a person has to do where this script installs nothing. */
+const byHand = ({ family }: Machine): readonly string[] =>
+  family === 'other'
+    ? [
+        'Install Docker Engine 20.10 or newer with the packages of your system, or Docker Desktop; start it;',
+        'check that `docker version` shows a server for the user you are. Then run this again.',
+      ]
+    : [
+        'Let it do so as root, once:   sudo sh scripts/bootstrap.sh',
+        'or by hand:                   sudo apt-get install docker.io && sudo systemctl start docker',
+        'and then, to use the engine without sudo (think first: that equals root on the machine):',
+        '                              sudo usermod -aG docker "$USER"    # log in again afterwards',
+      ];
 
 /** A Docker Engine that answers: installs and starts one on Debian and Ubuntu as root, else says how. */
 export const ensureEngine = async (machine: Machine): Promise<void> => {
@@ -46,7 +55,7 @@ export const ensureEngine = async (machine: Machine): Promise<void> => {
     const who = machine.family === 'other' ? machine.description : `${machine.description}, not root`;
     throw new SetupProblem(
       `no Docker Engine answers, and this script does not install one here (${who})`,
-      byHand,
+      byHand(machine),
     );
   }
   if (!(await hasCommand('dockerd'))) await aptInstall(['docker.io'], 'the Docker Engine');
