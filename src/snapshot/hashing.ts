@@ -50,36 +50,42 @@ interface Job {
   readonly reject: (reason: unknown) => void;
 }
 
-/** A few threads that take jobs from one queue, each one at a time. */
+/**
+ * A few threads that take jobs from one queue, each one at a time. A thread is started when there is a job
+ * for it: a small folder needs one, and starting costs more than hashing it.
+ */
 class HashPool implements AsyncDisposable {
+  readonly #data: HashWorkerData;
+  readonly #most: number;
   readonly #idle: Worker[] = [];
   readonly #all: Worker[] = [];
   readonly #queue: Job[] = [];
   readonly #running = new Map<Worker, Job>();
-  readonly #progress = new SharedArrayBuffer(8);
   #broken: unknown;
 
   constructor(root: string, workers: number) {
-    const data: HashWorkerData = { root: Buffer.from(root), progress: this.#progress };
-    for (let started = 0; started < workers; started++) {
-      const worker = new Worker(workerUrl(), {
-        workerData: data,
-        execArgv: [],
-        resourceLimits: { maxOldGenerationSizeMb: 32, maxYoungGenerationSizeMb: 4 },
-      });
-      worker.on('message', (answer: HashAnswer) => {
-        this.#running.get(worker)?.resolve(answer);
-        this.#running.delete(worker);
-        this.#give(worker);
-      });
-      worker.on('error', (thrown) => this.fail(thrown));
-      this.#all.push(worker);
-      this.#idle.push(worker);
-    }
+    this.#data = { root: Buffer.from(root), progress: new SharedArrayBuffer(8) };
+    this.#most = workers;
+  }
+
+  #start(): Worker {
+    const worker = new Worker(workerUrl(), {
+      workerData: this.#data,
+      execArgv: [],
+      resourceLimits: { maxOldGenerationSizeMb: 32, maxYoungGenerationSizeMb: 4 },
+    });
+    worker.on('message', (answer: HashAnswer) => {
+      this.#running.get(worker)?.resolve(answer);
+      this.#running.delete(worker);
+      this.#give(worker);
+    });
+    worker.on('error', (thrown) => this.fail(thrown));
+    this.#all.push(worker);
+    return worker;
   }
 
   get bytes(): number {
-    return Number(Atomics.load(new BigInt64Array(this.#progress), 0));
+    return Number(Atomics.load(new BigInt64Array(this.#data.progress), 0));
   }
 
   #give(worker: Worker): void {
@@ -96,9 +102,12 @@ class HashPool implements AsyncDisposable {
     const { promise, resolve, reject } = Promise.withResolvers<HashAnswer>();
     // It may be rejected long before its turn to be awaited comes.
     promise.catch(() => undefined);
-    if (this.#broken !== undefined) reject(this.#broken);
-    else this.#queue.push({ job, resolve, reject });
-    const worker = this.#idle.pop();
+    if (this.#broken !== undefined) {
+      reject(this.#broken);
+      return promise;
+    }
+    this.#queue.push({ job, resolve, reject });
+    const worker = this.#idle.pop() ?? (this.#all.length < this.#most ? this.#start() : undefined);
     if (worker !== undefined) this.#give(worker);
     return promise;
   }
