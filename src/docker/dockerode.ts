@@ -188,18 +188,9 @@ const createEngine = (docker: Docker, address: string): Engine => {
       };
       return { ended: read() };
     },
-    logs: async (id, since) => {
-      const raw = await must(`read the log of container ${id}`, () =>
-        docker.getContainer(id).logs({
-          stdout: true,
-          stderr: true,
-          timestamps: true,
-          follow: true,
-          until: Math.floor(Date.now() / 1000),
-          ...(since === undefined ? {} : { since: Math.floor(since.getTime() / 1000) }),
-        }),
-      );
-      return logStream(raw as unknown as Readable, demultiplex);
+    logs: async (id) => {
+      const raw = await must(`read the log of container ${id}`, () => openLog(docker, id));
+      return logStream(raw, demultiplex);
     },
     createHolder: (request) => must('make a holder container', () => createHolderContainer(docker, request)),
     removeHolder: async (id) => {
@@ -231,6 +222,25 @@ interface Abortable {
 
 /** dockerode takes an abort signal in these calls; its type declarations do not know it. */
 const abortable = (docker: Docker): Abortable => docker as unknown as Abortable;
+
+/**
+ * The log up to now, as a stream. dockerode's own call gives a stream only with `follow`, which waits for a
+ * next line that an idle service never writes, and else the whole log in memory.
+ */
+const openLog = (docker: Docker, id: string): Promise<Readable> =>
+  new Promise((resolve, reject) => {
+    const request = {
+      path: `/containers/${id}/logs?`,
+      method: 'GET',
+      isStream: true,
+      statusCodes: { 200: true, 404: 'no such container', 500: 'server error' },
+      options: { stdout: true, stderr: true, timestamps: true },
+    };
+    const modem = docker.modem as {
+      dial(asked: object, done: (error: unknown, data: Readable) => void): void;
+    };
+    modem.dial(request, (error, data) => (error ? reject(error) : resolve(data)));
+  });
 
 const eventOf = (line: string): EngineEvent => {
   const said = JSON.parse(line) as {

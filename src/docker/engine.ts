@@ -148,7 +148,7 @@ export interface Engine {
     signal: AbortSignal,
   ): Promise<{ readonly ended: Promise<void> }>;
   /** stdout and stderr of a container, demultiplexed, oldest first. */
-  logs(id: string, since?: Date): Promise<Readable>;
+  logs(id: string): Promise<Readable>;
   /**
    * A created, never started container of an empty image that mounts volumes and binds under the given
    * targets, so that the archive calls reach their bytes. `remove` it (and its image) when done.
