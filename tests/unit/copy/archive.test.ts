@@ -1,0 +1,144 @@
+import { mkdir, readdir, readFile, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { removeTree } from '../../../src/base/disk.ts';
+import { StackBackupError } from '../../../src/base/errors.ts';
+import { copyThroughEngine } from '../../../src/copy/archive.ts';
+import { readers } from '../../../src/copy/readers.ts';
+import type { CopyTask } from '../../../src/copy/types.ts';
+import type { Engine } from '../../../src/docker/engine.ts';
+import { readIndex } from '../../../src/snapshot/index-file.ts';
+import { verifySnapshot } from '../../../src/snapshot/verify.ts';
+import { completeSnapshot } from '../../support/made-snapshot.ts';
+import { makeOddTree, must } from '../../support/odd-tree.ts';
+import { collect, temporaryFolder } from '../../support/temporary.ts';
+
+let folder = '';
+let snapshot = '';
+beforeEach(async () => {
+  folder = await temporaryFolder('archive');
+  snapshot = join(folder, 'snapshot');
+  await mkdir(snapshot);
+  await makeOddTree(join(folder, '0'));
+});
+afterEach(() => removeTree(folder));
+
+const task: CopyTask = {
+  kind: 'volume',
+  name: 'v',
+  source: '/far/away',
+  path: 'volumes/v.tar.zst',
+  method: 'api',
+};
+
+/** A tar as the engine would send it, cut or broken in ways an engine can only be asked for with luck. */
+const packed = async (): Promise<Buffer> => {
+  await must(
+    ['tar', '--format=pax', '--exclude=socket*', '--exclude=sparse', '-cf', 'sent.tar', '0'],
+    folder,
+  );
+  return await readFile(join(folder, 'sent.tar'));
+};
+
+const engineThat = (send: () => Readable): Engine =>
+  ({ readArchive: async () => send() }) as unknown as Engine;
+
+const copy = (
+  send: () => Readable,
+  more: { signal?: AbortSignal; onProgress?: (bytes: number) => void } = {},
+) => copyThroughEngine(task, snapshot, { engine: engineThat(send), holder: 'h', target: '/data/0', ...more });
+
+describe('copyThroughEngine', () => {
+  it('keeps the archive as it was sent, says what it lost, and makes a snapshot that verifies', async () => {
+    const tar = await packed();
+    const told: number[] = [];
+    const copied = await copy(() => Readable.from([tar.subarray(0, 1000), tar.subarray(1000)]), {
+      onProgress: (bytes) => told.push(bytes),
+    });
+    expect(copied).toMatchObject({
+      form: 'archive',
+      lost: ['xattrs', 'acls', 'ns-times', 'sockets', 'holes'],
+    });
+    expect(tar.equals(await readFile(join(snapshot, 'volumes/v.tar')))).toBe(true);
+    expect(told.at(-1)).toBeGreaterThan(3_000_000);
+    const [result] = await completeSnapshot(snapshot, [copied]);
+    expect(await readdir(join(snapshot, 'volumes'))).toEqual(['v.tar.zst']);
+    expect((await stat(join(snapshot, 'volumes/v.tar.zst'))).mode & 0o777).toBe(0o600);
+    expect(tar.equals(await must(['zstd', '-dc', join(snapshot, 'volumes/v.tar.zst')]))).toBe(true);
+    const listed = (await must(['tar', '-tf', 'sent.tar'], folder)).toString().trim().split('\n');
+    expect(result?.entries).toBe(listed.length - 1);
+    const names = (await collect(readIndex(join(snapshot, 'index/v.ndjson.zst')))).map((one) =>
+      one.path.toString('latin1'),
+    );
+    expect(names).toContain('deep/er/est/file');
+    expect(await verifySnapshot(snapshot, { readers })).toMatchObject({ ok: true, problems: [] });
+    await must(['sha256sum', '--check', '--strict', '--quiet', 'SHA256SUMS'], snapshot);
+  });
+
+  it('fails when the archive is cut, even at a boundary of members, empty, or breaks off', async () => {
+    const tar = await packed();
+    const failing: Readonly<Record<string, () => Readable>> = {
+      'ends early': () => Readable.from([tar.subarray(0, 1024)]),
+      'empty archive': () => Readable.from([Buffer.alloc(1024)]),
+      'connection lost': () =>
+        Readable.from(
+          (async function* () {
+            yield tar.subarray(0, 5000);
+            throw new Error('connection lost');
+          })(),
+        ),
+    };
+    for (const [message, send] of Object.entries(failing)) {
+      await expect(copy(send)).rejects.toMatchObject({
+        code: 'copy-failed',
+        message: expect.stringContaining(message),
+        next: expect.any(String),
+      });
+      await removeTree(join(snapshot, 'volumes'));
+    }
+  });
+
+  it('passes on that the engine is away, and ends when interrupted', async () => {
+    const away = new StackBackupError('engine-unreachable', 'gone');
+    await expect(
+      copy(() => {
+        throw away;
+      }),
+    ).rejects.toBe(away);
+    const abort = new AbortController();
+    const endless = () =>
+      Readable.from(
+        (async function* () {
+          const tar = await packed();
+          yield tar.subarray(0, 512);
+          abort.abort();
+          await new Promise(() => undefined);
+        })(),
+      );
+    await expect(copy(endless, { signal: abort.signal })).rejects.toMatchObject({ code: 'interrupted' });
+  });
+
+  it('is told by verification when a member or the archive changed', async () => {
+    const tar = await packed();
+    await completeSnapshot(snapshot, [await copy(() => Readable.from([tar]))]);
+    await must(
+      [
+        'tar',
+        '--format=pax',
+        '-cf',
+        'other.tar',
+        '--exclude=socket*',
+        '--exclude=sparse',
+        '--exclude=empty',
+        '0',
+      ],
+      folder,
+    );
+    await must(['zstd', '-q', '-f', 'other.tar', '-o', join(snapshot, 'volumes/v.tar.zst')], folder);
+    const { problems } = await verifySnapshot(snapshot, { readers });
+    expect(problems.map(({ kind, path }) => `${kind} ${path}`)).toEqual(
+      expect.arrayContaining(['checksum volumes/v.tar.zst', 'missing volumes/v.tar.zst: empty']),
+    );
+  });
+});
