@@ -84,6 +84,7 @@ export const goodRun: readonly EventBody[] = [
   { type: 'phase', phase: 'after-start' },
   { type: 'phase', phase: 'hashing' },
   { type: 'hash-progress', bytes: 400_000_000, of: 1_300_020_000 },
+  { type: 'hash-progress', bytes: 800_000_000, of: 1_300_020_000 },
   { type: 'hash-progress', bytes: 1_300_020_000, of: 1_300_020_000 },
   { type: 'phase', phase: 'publishing' },
   {

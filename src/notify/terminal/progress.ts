@@ -9,6 +9,9 @@ const gap = 2;
 const nameColumns = { least: 8, most: 28 } as const;
 const barColumns = { least: 6, most: 30 } as const;
 
+/** Below this nothing is really moving, or nothing is known yet. */
+const leastRate = 1000;
+
 /** What stands right of the bar, most needed first; each keeps its width, so that nothing jumps about. */
 const figures = (meter: Meter, now: number): readonly string[] => {
   const fraction = fractionOf(meter);
@@ -19,7 +22,7 @@ const figures = (meter: Meter, now: number): readonly string[] => {
   return [
     pad(percent, 4, 'right'),
     pad(formatBytes(meter.bytes), 6, 'right'),
-    pad(rate === undefined ? '' : formatRate(rate), 8, 'right'),
+    pad(rate === undefined || rate < leastRate ? '' : formatRate(rate), 8, 'right'),
     pad(left === undefined ? '' : formatTimeLeft(left), 10, 'right'),
   ];
 };

@@ -1,4 +1,5 @@
 import type { Phase, RunEvent } from '../../base/events.ts';
+import { finite } from '../../base/text/amount.ts';
 import { advance, type Meter, newMeter } from './meter.ts';
 
 export interface Wave {
@@ -141,8 +142,10 @@ const change = (run: RunView, event: RunEvent, now: number): RunView => {
     case 'hook-finished':
       return changeHook(run, event.hook, (hook) => ({ ...hook, result: event }));
     case 'hash-progress': {
-      const meter = run.hashing ?? newMeter(event.of, run.since);
-      return { ...run, hashing: advance({ ...meter, of: event.of }, event.bytes, now) };
+      const { bytes, of } = event;
+      // The phase begins with other work: the rate counts from the first that is heard of hashing.
+      const meter = run.hashing ?? { ...newMeter(of, now), measuredBytes: bytes };
+      return { ...run, hashing: advance({ ...meter, of: finite(of) }, bytes, now) };
     }
     // The phase ended with it: what is shown of it stands above the error.
     case 'error':

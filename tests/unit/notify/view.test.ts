@@ -88,8 +88,12 @@ describe('the live region', () => {
   });
 
   it('has a bar for hashing', () => {
-    expect(liveAt(goodRun, 80, (event) => event.type === 'hash-progress').join('\n')).toMatchInlineSnapshot(
-      `"⠋ Hashing   ━━━━━━━━━─────────────────────  30 %  400 MB  800 MB/s         2 s"`,
+    expect(
+      liveAt(goodRun, 80, (event) => event.type === 'hash-progress' && event.bytes === 800_000_000).join(
+        '\n',
+      ),
+    ).toMatchInlineSnapshot(
+      `"⠴ Hashing   ━━━━━━━━━━━━━━━━━━╸───────────  61 %  800 MB  800 MB/s         1 s"`,
     );
   });
 
@@ -114,7 +118,7 @@ describe('what stays above it', () => {
         core_db              1.3 GB   1,204 entries      4.0 s
         /srv/up\\x1b[2Jloads   20 kB      17 entries      90 ms
       ✓ Started  core-db-1 core-app-1 core-proxy-1 core-worker-2 core-worker-1   3.5 s
-      ✓ Hashed  1.3 GB                                                           1.5 s
+      ✓ Hashed  1.3 GB                                                           2.0 s
       ✓ Published                                                               500 ms"
     `);
   });
