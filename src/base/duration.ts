@@ -1,3 +1,5 @@
+import { finite } from './text/amount.ts';
+
 /** A length of time in milliseconds. */
 export type Duration = number;
 
@@ -13,11 +15,22 @@ export const parseDuration = (text: string): Duration | undefined => {
   return Math.round(total);
 };
 
-/** `850 ms`, `4.2 s`, `3 min 05 s`, `2 h 10 min`: for people. */
+/** `3 min 05 s`, and `3 min` where nothing is left over. */
+const inTwo = (total: number, small: string, large: string): string => {
+  const rest = total % 60;
+  const whole = `${Math.floor(total / 60)} ${large}`;
+  return rest === 0 ? whole : `${whole} ${String(rest).padStart(2, '0')} ${small}`;
+};
+
+/**
+ * `850 ms`, `4.2 s`, `3 min 05 s`, `1 h`, `2 h 10 min`: for people. It is rounded before its unit is chosen,
+ * so that nothing reads `1000 ms` or `60.0 s`. What is negative, infinite or not a number counts as 0.
+ */
 export const formatDuration = (ms: Duration): string => {
-  if (ms < 1000) return `${Math.round(ms)} ms`;
-  if (ms < 60_000) return `${(ms / 1000).toFixed(1)} s`;
-  const seconds = Math.round(ms / 1000);
-  if (seconds < 3600) return `${Math.floor(seconds / 60)} min ${String(seconds % 60).padStart(2, '0')} s`;
-  return `${Math.floor(seconds / 3600)} h ${String(Math.floor((seconds % 3600) / 60)).padStart(2, '0')} min`;
+  const shown = finite(ms);
+  if (Math.round(shown) < 1000) return `${Math.round(shown)} ms`;
+  const tenths = Math.round(shown / 100);
+  if (tenths < 600) return `${(tenths / 10).toFixed(1)} s`;
+  const seconds = Math.round(shown / 1000);
+  return seconds < 3600 ? inTwo(seconds, 's', 'min') : inTwo(Math.round(seconds / 60), 'min', 'h');
 };

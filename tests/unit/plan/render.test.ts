@@ -116,9 +116,9 @@ describe('a plan on paper', () => {
 
       Hooks
         before-stop    postgres-db  pg_dump in db: all databases, globals (timeout 10
-                                    min 00 s, on_failure: abort)
+                                    min, on_failure: abort)
         while-stopped  sqlite-app   SQLite /data/app.db of app: quick check,
-                                    checkpoint (timeout 1 min 00 s, on_failure: warn)
+                                    checkpoint (timeout 1 min, on_failure: warn)
         finally        tell         curl on this host (timeout 5.0 s, on_failure:
                                     warn)
 
@@ -166,11 +166,11 @@ describe('a plan on paper', () => {
       Hooks
         before-stop    postgres-db
           pg_dump in db: all databases, globals
-          (timeout 10 min 00 s, on_failure: abort)
+          (timeout 10 min, on_failure: abort)
         while-stopped  sqlite-app
           SQLite /data/app.db of app: quick check,
-          checkpoint (timeout 1 min 00 s,
-          on_failure: warn)
+          checkpoint (timeout 1 min, on_failure:
+          warn)
         finally        tell
           curl on this host (timeout 5.0 s,
           on_failure: warn)
