@@ -47,7 +47,7 @@ const isFree = (port: number): Promise<boolean> =>
 
 const portTaken = (port: string): DemoProblem =>
   new DemoProblem(`port ${port} of this machine is taken, and the shop wants it`, [
-    'Choose another:          SHOP_PORT=18081 npm run demo',
+    'Choose another:           SHOP_PORT=18081 npm run demo',
     'or let the engine choose: SHOP_PORT= npm run demo',
   ]);
 

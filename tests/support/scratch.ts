@@ -7,7 +7,7 @@ import { removeProject } from './removal.ts';
 import { type ContainerState, states } from './states.ts';
 
 export { type ContainerEvent, type ContainerState, startOrder, states, watchEvents } from './states.ts';
-export { type RunningTool, repository, runTool, spawnTool, type ToolResult } from './tool.ts';
+export { type RunningTool, runTool, spawnTool, type ToolResult } from './tool.ts';
 
 export interface ScratchOptions {
   /** Default: a random name. */
