@@ -11,7 +11,7 @@ export interface ToolOptions {
   readonly env?: Readonly<Record<string, string | undefined>>;
   /** Given on standard input, which is closed after it. Without it there is nothing to read. */
   readonly input?: string;
-  /** After so long it is killed: a tool that hangs must not outlive its test. Default 240 s. */
+  /** After so long it is killed: a tool that hangs must not outlive its test (120 s). Default 110 s. */
   readonly killAfterMs?: number;
 }
 
@@ -48,7 +48,7 @@ export const spawnTool = (args: readonly string[], options: ToolOptions = {}): R
     cwd: options.cwd,
     env: { ...process.env, ...options.env },
     stdio: [options.input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
-    timeout: options.killAfterMs ?? 240_000,
+    timeout: options.killAfterMs ?? 110_000,
     killSignal: 'SIGKILL',
   });
   const text = { stdout: '', stderr: '' };
