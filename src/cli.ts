@@ -1,7 +1,8 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
-import { asStackBackupError, StackBackupError } from './base/errors.ts';
+import { asStackBackupError, type ErrorCode, StackBackupError } from './base/errors.ts';
+import { nearest } from './base/nearest.ts';
 import { printable } from './base/text/printable.ts';
 import { backup } from './commands/backup.ts';
 import { doctor } from './commands/doctor.ts';
@@ -25,7 +26,11 @@ const interruption = () => {
   for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
     process.on(name, () => {
       signal ??= name;
-      controller.abort(new StackBackupError('interrupted', `interrupted by ${name}`));
+      controller.abort(
+        new StackBackupError('interrupted', `interrupted by ${name}`, {
+          next: 'Nothing was kept of this run; what ran before runs again. Run it again when it suits.',
+        }),
+      );
     });
   const onDefect = (thrown: unknown): void => {
     const error = asStackBackupError(thrown);
@@ -100,6 +105,28 @@ const common = (command: Command): Command =>
     .option('-v, --verbose', 'say more')
     .option('--no-color', 'no colours (NO_COLOR works too)');
 
+/** An error that no run tells of, as a line of `--json`: one of the events, without an instance. */
+const writeJsonError = (error: {
+  readonly code: ErrorCode;
+  readonly message: string;
+  readonly next: string | undefined;
+}): void => {
+  const at = systemClock.now().toISOString();
+  process.stdout.write(`${JSON.stringify({ type: 'error', ...error, at })}\n`);
+};
+
+/** A misspelt command reads like the name of an instance. */
+const commandHint = ({ code, details }: StackBackupError): string | undefined => {
+  const [word] = code === 'instance-unknown' && Array.isArray(details.unknown) ? details.unknown : [];
+  const like =
+    typeof word === 'string' &&
+    nearest(
+      word,
+      program.commands.map((command) => command.name()),
+    );
+  return like ? `Did you mean the command \`stack-backup ${like}\`?` : undefined;
+};
+
 /** Runs a command and keeps its exit code for the end of the program. */
 const ended = async (flags: RawFlags, work: (world: World) => Promise<number>): Promise<void> => {
   const world = worldOf(flags);
@@ -109,12 +136,10 @@ const ended = async (flags: RawFlags, work: (world: World) => Promise<number>): 
   } catch (thrown) {
     const error = asStackBackupError(thrown);
     process.exitCode = codeOfError(signal.aborted ? 'interrupted' : error.code, interruptedBy());
-    if (world.flags.json)
-      process.stdout.write(
-        `${JSON.stringify({ error: { code: error.code, message: error.message, next: error.next } })}\n`,
-      );
+    const next = [commandHint(error), error.next].filter((part) => part !== undefined).join(' ') || undefined;
+    if (world.flags.json) writeJsonError({ code: error.code, message: error.message, next });
     process.stderr.write(`stack-backup: ${printableText(error.message)}\n`);
-    if (error.next !== undefined) process.stderr.write(`  ${printableText(error.next)}\n`);
+    if (next !== undefined) process.stderr.write(`  ${printableText(next)}\n`);
     if (world.flags.verbose && error.cause instanceof Error)
       process.stderr.write(`${error.cause.stack ?? ''}\n`);
   }
@@ -128,6 +153,10 @@ const program = new Command('stack-backup')
   .version(version)
   .exitOverride()
   .showSuggestionAfterError()
+  .showHelpAfterError('(see what can be given with `stack-backup --help`)')
+  .configureOutput({
+    outputError: (text, write) => write(text.replace(/^error: /, 'stack-backup: ')),
+  })
   .enablePositionalOptions()
   .addHelpText(
     'after',
@@ -206,5 +235,11 @@ try {
 } catch (error) {
   if (!(error instanceof CommanderError)) throw error;
   process.exitCode = error.exitCode === 0 ? exitCode.done : exitCode.usage;
+  // Commander has told it on standard error already; its flags were not read, so they are looked for here.
+  if (error.exitCode !== 0 && process.argv.includes('--json')) {
+    const [message = '', ...rest] = error.message.replace(/^error: /, '').split('\n');
+    const next = rest.join(' ') || 'See what can be given with `stack-backup --help`.';
+    writeJsonError({ code: 'usage', message, next });
+  }
 }
 process.exit();

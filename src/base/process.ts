@@ -53,11 +53,7 @@ const start = (command: readonly string[], options: RunOptions, buffer: boolean)
     maxBuffer: options.maxBuffer ?? 64 * 1024 * 1024,
     ...(options.env === undefined ? {} : { env: options.env }),
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
-    ...(input === undefined
-      ? { stdin: 'ignore' as const }
-      : typeof input === 'string' || input instanceof Uint8Array
-        ? { input }
-        : { stdin: input }),
+    ...(input === undefined ? { stdin: 'ignore' as const } : { input }),
   }) as unknown as ResultPromise;
 };
 

@@ -12,7 +12,13 @@ export const plan = async (world: World, names: readonly string[], all: boolean)
   for (const instance of await instancesOf(session, names, all)) {
     const found = await plannedBackup(session, instance);
     if (world.flags.json) printJson(world, planToJson(found));
-    else world.stdout.write(renderPlan(found, { color: world.flags.color && world.stdout.isTTY }));
+    else
+      world.stdout.write(
+        renderPlan(found, {
+          color: world.flags.color && world.stdout.isTTY,
+          width: world.stdout.columns ?? 80,
+        }),
+      );
     const context = {
       engine: session.engine,
       local: session.info.local,
@@ -20,6 +26,8 @@ export const plan = async (world: World, names: readonly string[], all: boolean)
       signal: world.signal,
     };
     await preflight({ ...context, emit: () => undefined, warn: () => undefined }, found);
+    // A person sees what the failed check is about; a machine gets either the plan or the error.
+    if (world.flags.json) printJson(world, planToJson(found));
   }
   return 0;
 };

@@ -109,11 +109,13 @@ const work = async (run: Run, journal: JournalFile): Promise<Manifest> => {
   return finish(run, enter, window);
 };
 
-/** An abort that comes as a bare DOMException is an interruption like any other. */
-const asRunError = (thrown: unknown, signal: AbortSignal): StackBackupError =>
-  !(thrown instanceof StackBackupError) && signal.aborted
-    ? new StackBackupError('interrupted', 'the run was interrupted', { cause: thrown })
-    : asStackBackupError(thrown);
+/** However the steps put it when they were told to stop: an interrupted run failed because of the interruption. */
+const asRunError = (thrown: unknown, signal: AbortSignal): StackBackupError => {
+  if (!signal.aborted) return asStackBackupError(thrown);
+  const reason: unknown = signal.reason;
+  if (reason instanceof StackBackupError) return reason;
+  return new StackBackupError('interrupted', 'the run was interrupted', { cause: thrown });
+};
 
 const endOf = async (run: Run, journal: JournalFile): Promise<RunEnd> => {
   let manifest: Manifest | undefined;

@@ -1,0 +1,209 @@
+import { PassThrough, Readable, Writable } from 'node:stream';
+import { setTimeout as delay } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { run } from '../../src/base/process.ts';
+import { connectEngine } from '../../src/docker/dockerode.ts';
+import type { Engine } from '../../src/docker/engine.ts';
+import { type ScratchStack, scratchStack } from '../support/scratch.ts';
+import { until } from '../support/until.ts';
+
+const text = async (stream: Readable): Promise<string> => (await stream.map(String).toArray()).join('');
+
+/** Runs a command and collects what it says. */
+const said = async (engine: Engine, id: string, command: readonly string[], stdin?: Readable) => {
+  const [stdout, stderr] = [new PassThrough(), new PassThrough()];
+  const [exitCode, out, err] = await Promise.all([
+    engine.exec(id, { command, stdout, stderr, ...(stdin === undefined ? {} : { stdin }) }),
+    text(stdout),
+    text(stderr),
+  ]);
+  return { exitCode, out, err };
+};
+
+describe('the engine', () => {
+  let engine: Engine;
+  let stack: ScratchStack;
+  let id: string;
+
+  beforeAll(async () => {
+    engine = await connectEngine();
+    stack = await scratchStack(`
+services:
+  main:
+    image: debian:bookworm-slim
+    init: true
+    restart: on-failure:4
+    stop_grace_period: 20s
+    command: [sh, -c, 'echo first; echo second >&2; exec sleep infinity']
+    volumes: [data:/data]
+volumes: { data: {} }
+`);
+    await stack.up();
+    id = await stack.container('main');
+  });
+  afterAll(() => stack?.down());
+
+  it('is seen to be on this machine', async () => {
+    const info = await engine.info();
+    expect(info.local).toBe(true);
+    expect(info.id).not.toBe('');
+  });
+
+  it('tells a container in our own words', async () => {
+    expect(await engine.inspect(id)).toMatchObject({
+      id,
+      name: `${stack.project}-main-1`,
+      state: 'running',
+      health: 'none',
+      restartPolicy: { name: 'on-failure', maximumRetryCount: 4 },
+      stopTimeout: 20,
+      autoRemove: false,
+      mounts: [{ type: 'volume', name: `${stack.project}_data`, destination: '/data', writable: true }],
+    });
+  });
+
+  it('says 404 of a container that is not there, and undefined of such a volume', async () => {
+    await expect(engine.inspect('no-such')).rejects.toMatchObject({
+      code: 'engine-failed',
+      details: { status: 404 },
+    });
+    expect(await engine.volume('no-such-volume-here')).toBeUndefined();
+  });
+
+  it('takes stopping the stopped and starting the started for success', async () => {
+    await engine.stop(id);
+    await engine.stop(id);
+    expect((await engine.inspect(id)).state).toBe('exited');
+    await engine.start(id);
+    await engine.start(id);
+    expect((await engine.inspect(id)).state).toBe('running');
+  });
+
+  it('holds a restart policy and puts it back', async () => {
+    const before = (await engine.inspect(id)).restartPolicy;
+    await engine.setRestartPolicy(id, { name: 'no', maximumRetryCount: 0 });
+    expect((await engine.inspect(id)).restartPolicy).toEqual({ name: 'no', maximumRetryCount: 0 });
+    await engine.setRestartPolicy(id, before);
+    expect((await engine.inspect(id)).restartPolicy).toEqual(before);
+  });
+
+  it('runs a process with its streams apart and its exit code', async () => {
+    expect(await said(engine, id, ['sh', '-c', 'printf out; printf err >&2; exit 7'])).toEqual({
+      exitCode: 7,
+      out: 'out',
+      err: 'err',
+    });
+  });
+
+  it('feeds standard input to its end, binary and all', async () => {
+    const bytes = Buffer.from([0, 1, 255, 10, 13, 27]);
+    const answer = await said(engine, id, ['od', '-An', '-tu1'], Readable.from([bytes]));
+    expect(answer).toMatchObject({ exitCode: 0, out: '   0   1 255  10  13  27\n' });
+  });
+
+  it('takes it well when a process does not want all of its input', async () => {
+    const endless = Readable.from(
+      (function* () {
+        for (let at = 0; at < 4000; at++) yield Buffer.alloc(65_536, 0x61);
+      })(),
+    );
+    expect(await said(engine, id, ['head', '-c', '3'], endless)).toMatchObject({ exitCode: 0, out: 'aaa' });
+  });
+
+  it('lets a slow reader slow the process down instead of keeping its output in memory', async () => {
+    const before = process.memoryUsage().rss;
+    let bytes = 0;
+    let most = 0;
+    const slow = new Writable({
+      highWaterMark: 65_536,
+      write: (chunk: Buffer, _encoding, done) => {
+        bytes += chunk.length;
+        most = Math.max(most, process.memoryUsage().rss);
+        setImmediate(done);
+      },
+    });
+    const command = ['head', '-c', String(200 * 1024 * 1024), '/dev/zero'];
+    expect(await engine.exec(id, { command, stdout: slow })).toBe(0);
+    expect(bytes).toBe(200 * 1024 * 1024);
+    expect(most - before).toBeLessThan(120 * 1024 * 1024);
+  });
+
+  it('ends the whole process tree inside the container on abort', async () => {
+    const giveUp = new AbortController();
+    const started = new PassThrough();
+    const command = ['sh', '-c', 'trap "" TERM; sleep 4321 & echo ready; wait; sleep 4321'];
+    const running = engine.exec(id, { command, stdout: started, signal: giveUp.signal });
+    running.catch(() => undefined);
+    await new Promise((resolve) => started.once('data', resolve));
+    giveUp.abort();
+    await expect(running).rejects.toMatchObject({ code: 'interrupted' });
+    await until('nothing of it is left', async () => {
+      const { out } = await said(engine, id, [
+        'sh',
+        '-c',
+        'cat /proc/[0-9]*/cmdline 2>/dev/null | tr "\\0" " "',
+      ]);
+      return !out.includes('sleep 4321');
+    });
+  });
+
+  it('refuses to run in a container that is frozen', async () => {
+    await engine.pause(id);
+    try {
+      expect((await engine.inspect(id)).state).toBe('paused');
+      await expect(said(engine, id, ['true'])).rejects.toMatchObject({
+        code: 'engine-failed',
+        details: { status: 409 },
+      });
+    } finally {
+      await engine.unpause(id);
+    }
+    expect((await engine.inspect(id)).state).toBe('running');
+  });
+
+  it('gives the log up to now, of both streams', async () => {
+    const log = await text(await engine.logs(id));
+    expect(log).toContain('first\n');
+    expect(log).toContain('second\n');
+  });
+
+  it('tells of starts while it is watched, and of nothing after', async () => {
+    const seen: string[] = [];
+    const stop = new AbortController();
+    const watch = await engine.watch(
+      stack.project,
+      (event) => seen.push(`${event.action} ${event.containerId}`),
+      stop.signal,
+    );
+    await engine.stop(id);
+    await engine.start(id);
+    await until('the start was told', async () => seen.includes(`start ${id}`));
+    stop.abort();
+    await watch.ended;
+    const count = seen.length;
+    await engine.stop(id);
+    await engine.start(id);
+    await delay(0);
+    expect(seen).toHaveLength(count);
+  });
+
+  it('reaches the bytes of a volume through a container that never runs, and leaves nothing behind', async () => {
+    await said(engine, id, ['sh', '-c', 'echo content >/data/file']);
+    const holder = await engine.createHolder({
+      run: 'a-test',
+      mounts: [{ kind: 'volume', source: `${stack.project}_data`, target: '/v', readOnly: true }],
+    });
+    const image = (await engine.inspect(holder)).imageId;
+    try {
+      expect((await engine.inspect(holder)).state).toBe('created');
+      const archive = await engine.readArchive(holder, '/v');
+      const names = await run(['tar', '-t'], { input: archive });
+      expect(names.stdout.toString()).toBe('v/\nv/file\n');
+    } finally {
+      await engine.removeHolder(holder);
+    }
+    await engine.removeHolder(holder);
+    await expect(engine.inspect(holder)).rejects.toMatchObject({ details: { status: 404 } });
+    expect((await run(['docker', 'image', 'inspect', image])).exitCode).not.toBe(0);
+  });
+});
