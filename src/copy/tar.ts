@@ -1,16 +1,13 @@
-import { Header } from 'tar';
 import { StackBackupError } from '../base/errors.ts';
 import { printable, type RecordEntry } from '../snapshot/entries/records.ts';
 import type { EntryType } from './types.ts';
 
 const blockSize = 512;
+const zeros = Buffer.alloc(blockSize);
 /** Longest list of PAX records or GNU long name that is taken; real ones are a few KiB. */
 const metaLimit = 1024 * 1024;
 
-/**
- * What a tar reader tells. The library `tar` decodes numbers and checks sums here; names are taken from the
- * bytes, because it reads them as UTF-8 and drops PAX records that hold a newline.
- */
+/** What a tar reader tells. */
 export interface TarHandler {
   /** A member. A hard link is a file without content whose `target` is the first name. */
   entry(entry: RecordEntry): void;
@@ -41,6 +38,26 @@ const text = (block: Buffer, start: number, length: number): Buffer => {
   const field = block.subarray(start, start + length);
   const end = field.indexOf(0);
   return end === -1 ? field : field.subarray(0, end);
+};
+
+/** A number of a header: octal text, or big-endian two's complement when the first bit is set (GNU). */
+const numberAt = (block: Buffer, start: number, length: number): bigint => {
+  const field = block.subarray(start, start + length);
+  if (((field[0] ?? 0) & 0x80) === 0) {
+    const digits = text(block, start, length).toString('latin1').trim();
+    if (!/^[0-7]*$/.test(digits)) throw damaged('a number in a header does not parse');
+    return BigInt(digits === '' ? 0 : `0o${digits}`);
+  }
+  const bits = length * 8 - 1;
+  const value = BigInt(`0x${field.toString('hex')}`) & ((1n << BigInt(bits)) - 1n);
+  return BigInt.asIntN(bits, value);
+};
+
+/** The sum of all bytes of a header, its own field counted as spaces (POSIX ustar, "chksum"). */
+const checkSum = (block: Buffer): void => {
+  let sum = 8 * 0x20;
+  for (let at = 0; at < blockSize; at++) if (at < 148 || at >= 156) sum += block[at] ?? 0;
+  if (BigInt(sum) !== numberAt(block, 148, 8)) throw damaged('a header has the wrong checksum');
 };
 
 const rawName = (block: Buffer): Buffer => {
@@ -90,7 +107,9 @@ const withoutSlash = (path: Buffer): Buffer => {
 type State = 'header' | 'meta' | 'body' | 'padding' | 'ended';
 
 /**
- * Reads a tar (ustar, PAX, GNU long names) pushed to it in chunks, in constant memory, names as bytes.
+ * Reads a tar (ustar, PAX, GNU long names) pushed to it in chunks, in constant memory, names as bytes. The
+ * library `tar` is not used: it takes names for UTF-8, drops PAX records that hold a newline and times below
+ * a millisecond, and takes a file whose plain name happens to end with a slash for a folder without content.
  * Whatever it does not understand, or that ends early, is an error: nothing is skipped. `end` must be called.
  */
 export class TarReader {
@@ -156,20 +175,20 @@ export class TarReader {
   }
 
   #header(block: Buffer): void {
-    if (block.every((byte) => byte === 0)) {
+    if (block.equals(zeros)) {
       this.#zeroBlocks++;
       this.#expect(this.#zeroBlocks === 2 ? 'ended' : 'header', blockSize);
       return;
     }
     if (this.#zeroBlocks > 0) throw damaged('something follows its end');
-    const header = decode(block);
+    checkSum(block);
     const flag = String.fromCharCode(block[156] ?? 0);
-    if ('xgLK'.includes(flag)) this.#expectMeta(flag, header.size ?? 0);
-    else this.#member(flag, header, block);
+    if ('xgLK'.includes(flag)) this.#expectMeta(flag, Number(numberAt(block, 124, 12)));
+    else this.#member(flag, block);
   }
 
   #expectMeta(flag: string, size: number): void {
-    if (size > metaLimit) throw damaged('a name or PAX header is far too long');
+    if (!(size >= 0 && size <= metaLimit)) throw damaged('a name or PAX header is far too long');
     this.#metaKind = flag;
     this.#padding = (blockSize - (size % blockSize)) % blockSize;
     if (size === 0) this.#pad();
@@ -186,7 +205,7 @@ export class TarReader {
     }
   }
 
-  #member(flag: string, header: Header, block: Buffer): void {
+  #member(flag: string, block: Buffer): void {
     const pax = new Map([...this.#global, ...this.#local]);
     this.#local = new Map();
     const name = pax.get('path') ?? rawName(block);
@@ -194,29 +213,27 @@ export class TarReader {
     if (name.length === 0) throw damaged('a member has no name');
     if (type === undefined || [...pax.keys()].some((key) => key.startsWith('GNU.sparse.')))
       throw damaged(`${printable(name)} is of a kind that is not understood`);
-    const number = (key: 'size' | 'uid' | 'gid'): number => {
+    const number = (key: 'size' | 'uid' | 'gid', at: number, length: number): number => {
       const given = pax.get(key);
-      const value = given === undefined ? (header[key] ?? 0) : Number(given.toString('latin1'));
+      const value = Number(given === undefined ? numberAt(block, at, length) : given.toString('latin1'));
       if (!Number.isSafeInteger(value) || value < 0)
         throw damaged(`the ${key} of ${printable(name)} does not parse`);
       return value;
     };
     const isFile = type === 'file' && flag !== '1';
-    const size = isFile ? number('size') : 0;
+    const size = isFile ? number('size', 124, 12) : 0;
     const mtime = pax.get('mtime');
     const target =
       flag === '1' || type === 'symlink' ? (pax.get('linkpath') ?? text(block, 157, 100)) : undefined;
     this.#handler.entry({
       path: Buffer.from(withoutSlash(name)),
       type,
-      mode: (header.mode ?? 0) & 0o7777,
-      uid: number('uid'),
-      gid: number('gid'),
+      mode: Number(numberAt(block, 100, 8)) & 0o7777,
+      uid: number('uid', 108, 8),
+      gid: number('gid', 116, 8),
       size,
       blocks: Math.ceil(size / blockSize),
-      mtimeNs: mtime
-        ? decimalNs(mtime.toString('latin1'))
-        : BigInt(header.mtime?.getTime() ?? 0) * 1_000_000n,
+      mtimeNs: mtime ? decimalNs(mtime.toString('latin1')) : numberAt(block, 136, 12) * 1_000_000_000n,
       ctimeNs: 0n,
       inode: 0n,
       links: 1,
@@ -230,14 +247,3 @@ export class TarReader {
     }
   }
 }
-
-const decode = (block: Buffer): Header => {
-  let header: Header;
-  try {
-    header = new Header(block);
-  } catch {
-    throw damaged('a header does not parse');
-  }
-  if (!header.cksumValid) throw damaged('a header has the wrong checksum');
-  return header;
-};
