@@ -1,5 +1,6 @@
 import { StackBackupError } from '../base/errors.ts';
 import { type RunResult, run } from '../base/process.ts';
+import { withoutValues } from './complaint.ts';
 
 /** How to ask Compose about a project: what stands on its command line. */
 export interface ComposeProject {
@@ -23,13 +24,15 @@ const argumentsOf = (asked: ComposeProject): string[] => [
   '*',
 ];
 
-/** Compose's complaint without its log framing, at most a few lines. Compose names files and keys, not values. */
+/** What Compose says without its log framing, at most a few lines. */
 const complaint = (result: RunResult): string =>
-  result.stderr
-    .split('\n')
-    .filter((line) => line.trim() !== '' && !line.includes('level=warning'))
-    .slice(-5)
-    .join('\n');
+  withoutValues(
+    result.stderr
+      .split('\n')
+      .filter((line) => line.trim() !== '' && !line.includes('level=warning'))
+      .slice(-5)
+      .join('\n'),
+  );
 
 /** The resolved model of a project as `docker compose config` prints it. It holds secrets in clear. */
 export const composeModel = async (asked: ComposeProject): Promise<unknown> => {
