@@ -1,5 +1,5 @@
 import { asStackBackupError, type ErrorCode, messageOf, StackBackupError } from '../base/errors.ts';
-import type { EventBody, RunEvent } from '../base/events.ts';
+import type { Emit, EventBody, Outcome, RunEvent } from '../base/events.ts';
 import { acquireLock } from '../base/lock.ts';
 import { appendHistory } from '../catalog/history.ts';
 import type { Instance } from '../config/types.ts';
@@ -23,7 +23,7 @@ const backupOne = async (
   session: Session,
   instance: Instance,
   flags: BackupFlags,
-  emit: (event: EventBody) => void,
+  emit: Emit,
 ): Promise<RunRecord> => {
   const { world, engine, info } = session;
   await using lock = await acquireLock(`${info.id}/${instance.project}`, instance.name, world.clock.now());
@@ -77,9 +77,9 @@ export const backup = async (world: World, names: readonly string[], flags: Back
     for (const chosen of instances) {
       if (world.signal.aborted) break;
       const instance = { ...chosen, ...flags.overrides };
-      const emit = (event: EventBody): void =>
+      const emit: Emit = (event: EventBody): void =>
         listener.on({ ...event, at: world.clock.now().toISOString(), instance: instance.name } as RunEvent);
-      codes.push(await codeOfOne(world, () => backupOne(session, instance, flags, emit), emit));
+      codes.push(await codeOfOne(world, (tell) => backupOne(session, instance, flags, tell), emit));
     }
   } finally {
     listener.close();
@@ -87,24 +87,53 @@ export const backup = async (world: World, names: readonly string[], flags: Back
   return worstCode(codes);
 };
 
+/** Listens for runs that began and did not end: a check that fails throws, and somebody has to end the run. */
+const openRun = (world: World, emit: Emit) => {
+  let since: number | undefined;
+  let warnings = 0;
+  const tell: Emit = (event) => {
+    if (event.type === 'run-started') since = world.clock.tick();
+    if (event.type === 'run-finished') since = undefined;
+    if (event.type === 'warning' && event.notice !== true) warnings++;
+    emit(event);
+  };
+  const end = (outcome: Outcome): void => {
+    if (since === undefined) return;
+    const totalMs = Math.round(world.clock.tick() - since);
+    tell({
+      type: 'run-finished',
+      outcome,
+      bytes: 0,
+      files: 0,
+      downtimeMs: 0,
+      windowMs: 0,
+      totalMs,
+      warnings,
+    });
+  };
+  return { tell, end };
+};
+
 /** A check that failed before anything was touched is told like any other error of a run. */
 const codeOfOne = async (
   world: World,
-  work: () => Promise<RunRecord>,
-  emit: (event: EventBody) => void,
+  work: (tell: Emit) => Promise<RunRecord>,
+  emit: Emit,
 ): Promise<number> => {
+  const { tell, end } = openRun(world, emit);
   try {
-    const record = await work();
+    const record = await work(tell);
     return codeOfOutcome(record.outcome, record.error?.code as ErrorCode | undefined, world.interruptedBy());
   } catch (thrown) {
     const error = asStackBackupError(thrown);
     const code = world.signal.aborted ? 'interrupted' : error.code;
-    emit({
+    tell({
       type: 'error',
       code,
       message: error.message,
       ...(error.next === undefined ? {} : { next: error.next }),
     });
+    end(code === 'interrupted' ? 'interrupted' : 'failed');
     return codeOfError(code, world.interruptedBy());
   }
 };

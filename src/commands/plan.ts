@@ -11,8 +11,7 @@ export const plan = async (world: World, names: readonly string[], all: boolean)
   const session = await openSession(world);
   for (const instance of await instancesOf(session, names, all)) {
     const found = await plannedBackup(session, instance);
-    if (world.flags.json) printJson(world, planToJson(found));
-    else
+    if (!world.flags.json)
       world.stdout.write(
         renderPlan(found, {
           color: world.flags.color && world.stdout.isTTY,
