@@ -19,9 +19,11 @@ const report = (folder: string, result: Verification): string => {
 /** `stack-backup verify <snapshot>…`: re-reads everything. Exit code 6 when anything is wrong. */
 export const verify = async (world: World, references: readonly string[]): Promise<number> => {
   const folders = await backupsFolders(world);
+  // All are found before the first is read: a misspelt name is told at once.
+  const found: string[] = [];
+  for (const reference of references) found.push(await findSnapshot(reference, folders, world.cwd));
   let ok = true;
-  for (const reference of references) {
-    const folder = await findSnapshot(reference, folders, world.cwd);
+  for (const folder of found) {
     const result = await verifySnapshot(folder, { readers, signal: world.signal });
     ok &&= result.ok;
     if (world.flags.json) printJson(world, { snapshot: folder, ...result });
