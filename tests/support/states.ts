@@ -105,8 +105,8 @@ export const watchEvents = async (project: string) => {
   });
   await once(child, 'spawn');
   const events: ContainerEvent[] = [];
-  const mark = randomName('mark');
-  const marked = Promise.withResolvers<void>();
+  let mark = '';
+  let marked = Promise.withResolvers<void>();
   createInterface({ input: child.stdout }).on('line', (line) => {
     const { Type, Action, Actor } = JSON.parse(line) as EngineEvent;
     if (Type === 'volume' && Actor.ID === mark) marked.resolve();
@@ -117,23 +117,33 @@ export const watchEvents = async (project: string) => {
     events.push({ action: Action, service, number, id: Actor.ID });
   });
   const ended = once(child, 'close').then(() => marked.reject(new Error('`docker events` ended by itself')));
+  /** Everything up to this moment: an event of our own, made now, comes after all of them. */
+  const seen = async (): Promise<readonly ContainerEvent[]> => {
+    mark = randomName('mark');
+    marked = Promise.withResolvers<void>();
+    await docker('volume', 'create', mark);
+    try {
+      await marked.promise;
+    } finally {
+      await docker('volume', 'rm', mark);
+    }
+    return [...events];
+  };
+  const stop = async (): Promise<void> => {
+    marked.promise.catch(() => undefined);
+    child.kill();
+    await ended;
+  };
   return {
-    /** Everything up to this moment: an event of our own, made now, comes after all of them. */
+    seen,
+    /** The same, and stops watching. */
     end: async (): Promise<readonly ContainerEvent[]> => {
-      await docker('volume', 'create', mark);
       try {
-        await marked.promise;
+        return await seen();
       } finally {
-        await docker('volume', 'rm', mark);
-        child.kill();
-        await ended;
+        await stop();
       }
-      return events;
     },
-    [Symbol.asyncDispose]: async () => {
-      marked.promise.catch(() => undefined);
-      child.kill();
-      await ended;
-    },
+    [Symbol.asyncDispose]: stop,
   };
 };

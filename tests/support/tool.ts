@@ -4,6 +4,9 @@ import { fileURLToPath } from 'node:url';
 /** The checkout: absolute, without a slash at the end. */
 export const repository = fileURLToPath(new URL('../..', import.meta.url)).replace(/\/$/, '');
 
+/** Starting the sources takes half the time when their compiled form is kept. */
+const compileCache = `${repository}/node_modules/.cache/stack-backup-tests`;
+
 export interface ToolOptions {
   /** Default: this process' own folder. */
   readonly cwd?: string;
@@ -11,6 +14,8 @@ export interface ToolOptions {
   readonly env?: Readonly<Record<string, string | undefined>>;
   /** Given on standard input, which is closed after it. Without it there is nothing to read. */
   readonly input?: string;
+  /** A program with its arguments that starts the tool in its turn, such as `setpriv …`. */
+  readonly through?: readonly string[];
   /** After so long it is killed: a tool that hangs must not outlive its test (120 s). Default 110 s. */
   readonly killAfterMs?: number;
 }
@@ -44,9 +49,15 @@ const signalNumber: Readonly<Partial<Record<NodeJS.Signals, number>>> = {
 
 /** Starts the tool from its sources. Disposing of it kills what still runs. */
 export const spawnTool = (args: readonly string[], options: ToolOptions = {}): RunningTool => {
-  const child = spawn(process.execPath, [`${repository}/src/cli.ts`, ...args], {
+  const [program, ...rest] = [
+    ...(options.through ?? []),
+    process.execPath,
+    `${repository}/src/cli.ts`,
+    ...args,
+  ] as [string, ...string[]];
+  const child = spawn(program, rest, {
     cwd: options.cwd,
-    env: { ...process.env, ...options.env },
+    env: { NODE_COMPILE_CACHE: compileCache, ...process.env, ...options.env },
     stdio: [options.input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
     timeout: options.killAfterMs ?? 110_000,
     killSignal: 'SIGKILL',
