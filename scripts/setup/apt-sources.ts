@@ -29,7 +29,7 @@ const keptOptions = (fields: Iterable<readonly [string, string]>): Readonly<Reco
   );
 
 /** Sources of a deb822 file (`*.sources`); disabled ones are left out. See sources.list(5). */
-export const parseDeb822 = (text: string): readonly AptSource[] =>
+const parseDeb822 = (text: string): readonly AptSource[] =>
   text
     .replace(/^#.*\n?/gm, '')
     .split(/\n[ \t]*\n/)
@@ -51,7 +51,7 @@ export const parseDeb822 = (text: string): readonly AptSource[] =>
     .map(({ enabled: _, ...source }) => source);
 
 /** Sources of a one-line file (`*.list`). Several `arch` values are separated by commas there. */
-export const parseOneLine = (text: string): readonly AptSource[] =>
+const parseOneLine = (text: string): readonly AptSource[] =>
   [...text.matchAll(/^[ \t]*(deb|deb-src)[ \t]+(?:\[([^\]]*)\][ \t]+)?(\S+)[ \t]+(\S+)([^#\n]*)/gm)].map(
     (match) => ({
       types: [match[1] ?? ''],

@@ -8,7 +8,7 @@ import { hasCommand, type Machine } from './machine.ts';
 import { SetupProblem, say } from './say.ts';
 
 const suite = 'bookworm';
-export const baseImage = `debian:${suite}-slim`;
+const baseImage = `debian:${suite}-slim`;
 
 /** The time stamp of everything in the image: two builds from the same packages are the same bytes. */
 const epoch = '1700000000';

@@ -16,7 +16,7 @@ const sourceFile = '/etc/apt/sources.list.d/stack-backup-compose.sources';
 const pinFile = '/etc/apt/preferences.d/stack-backup-compose';
 
 /** Whether `version` (`2.40.3`, `v2.30.0`, `1:2.30-1`) is new enough. */
-export const isNewEnough = (version: string): boolean => {
+const isNewEnough = (version: string): boolean => {
   const [, major, minor] = /^(?:\d+:)?v?(\d+)\.(\d+)/.exec(version) ?? [];
   if (major === undefined || minor === undefined) return false;
   return Number(major) > oldest[0] || (Number(major) === oldest[0] && Number(minor) >= oldest[1]);

@@ -7,7 +7,7 @@ import type { Machine } from './machine.ts';
 import { SetupProblem, say } from './say.ts';
 
 /** Where each example image is built; the tests use these images for scratch stacks too. */
-export const images: Readonly<Record<string, string>> = {
+const images: Readonly<Record<string, string>> = {
   'stack-backup-example/db': 'examples/core/db',
   'stack-backup-example/cache': 'examples/core/cache',
   'stack-backup-example/app': 'examples/core/app',

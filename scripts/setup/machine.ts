@@ -17,7 +17,7 @@ export interface Machine {
 }
 
 /** `KEY=value` and `KEY="value"` lines of os-release(5). */
-export const parseOsRelease = (text: string): Readonly<Record<string, string>> =>
+const parseOsRelease = (text: string): Readonly<Record<string, string>> =>
   Object.fromEntries(
     [...text.matchAll(/^([A-Z0-9_]+)=(?:"([^"]*)"|'([^']*)'|(.*))$/gm)].map((match) => [
       match[1] ?? '',
