@@ -41,12 +41,13 @@ export const lastRun = async (backups: string): Promise<RunRecord> => {
   return last;
 };
 
-/** Helper containers and images of copies through the engine: there are none but while such a run is at work. */
-export const holders = async (): Promise<readonly string[]> => {
-  const containers = await docker('ps', '-aq', '--filter', 'label=io.stack-backup.run');
-  const images = await docker('images', '-q', 'stack-backup/holder');
-  return `${containers}\n${images}`.split('\n').filter(Boolean);
-};
+/** Helper containers that a run made for its copies through the engine: there are none but while it is at work. */
+export const holdersOf = async (run: string): Promise<readonly string[]> =>
+  (await docker('ps', '-aq', '--filter', `label=io.stack-backup.run=${run}`)).split('\n').filter(Boolean);
+
+/** Empty images of such helpers, of whatever run. */
+export const holderImages = async (): Promise<readonly string[]> =>
+  (await docker('images', '-q', '--no-trunc', 'stack-backup/holder')).split('\n').filter(Boolean);
 
 /** Writes backup.config.yaml with these instances (JSON is YAML, too); `$` stands for itself. */
 export const writeConfig = async (
