@@ -9,6 +9,7 @@ import { doctor } from './commands/doctor.ts';
 import { init } from './commands/init.ts';
 import { list } from './commands/list.ts';
 import { plan } from './commands/plan.ts';
+import { recover } from './commands/recover.ts';
 import { codeOfError, exitCode } from './commands/session/exit.ts';
 import { type CommonFlags, systemClock, type World } from './commands/session/session.ts';
 import { show } from './commands/show.ts';
@@ -224,6 +225,16 @@ common(program.command('init'))
   .option('--print', 'show it instead of writing it')
   .action((project: string, given: RawFlags & { print?: boolean }) =>
     ended(given, (world) => init(world, project, given.print === true)),
+  );
+
+common(program.command('recover'))
+  .description('bring back what a run that died (kill -9, power loss) left down; every backup does it first')
+  .option('--dry-run', 'show what would be looked after, change nothing')
+  .option('--wait-for-engine', 'wait until the engine answers (for boot)')
+  .action((given: RawFlags & { dryRun?: boolean; waitForEngine?: boolean }) =>
+    ended(given, (world) =>
+      recover(world, { dryRun: given.dryRun === true, waitForEngine: given.waitForEngine === true }),
+    ),
   );
 
 common(program.command('doctor'))

@@ -36,3 +36,15 @@ export const ownIdentity = (): ProcessIdentity => {
     return { pid: process.pid, startTime: '', bootId: '' };
   }
 };
+
+/** Whether that very process still runs: same boot, same pid, same start. */
+export const isAlive = ({ pid, startTime, bootId }: ProcessIdentity): boolean => {
+  try {
+    return (
+      bootId === readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim() &&
+      startTimeOf(pid) === startTime
+    );
+  } catch {
+    return false; // no such process
+  }
+};

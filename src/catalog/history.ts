@@ -1,26 +1,7 @@
-import { open, readFile } from 'node:fs/promises';
-import { dirname } from 'node:path';
-import { fsyncDirectory, makePrivateDirectory } from '../base/disk.ts';
+import { readFile } from 'node:fs/promises';
 import { errnoOf } from '../base/errors.ts';
 import type { RunRecord } from '../run/record.ts';
 import { historyPath } from '../snapshot/layout.ts';
-
-/**
- * Adds a run to the history, durably: one line of JSON (schemas/history.schema.json), appended in one
- * write, so that runs of several instances can end at the same time.
- */
-export const appendHistory = async (backups: string, record: RunRecord): Promise<void> => {
-  const path = historyPath(backups);
-  await makePrivateDirectory(dirname(path));
-  const file = await open(path, 'a', 0o600);
-  try {
-    await file.appendFile(`${JSON.stringify(record)}\n`);
-    await file.sync();
-  } finally {
-    await file.close();
-  }
-  await fsyncDirectory(dirname(path));
-};
 
 const parsed = (line: string): RunRecord | undefined => {
   try {

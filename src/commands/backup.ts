@@ -1,12 +1,13 @@
 import { asStackBackupError, type ErrorCode, messageOf, StackBackupError } from '../base/errors.ts';
 import type { Emit, EventBody, Outcome, RunEvent } from '../base/events.ts';
 import { acquireLock } from '../base/lock.ts';
-import { appendHistory } from '../catalog/history.ts';
 import type { Instance } from '../config/types.ts';
 import { chooseListener } from '../notify/choose.ts';
 import { executeBackup } from '../run/execute.ts';
+import { appendHistory } from '../run/history.ts';
 import type { RunRecord } from '../run/record.ts';
 import type { BackupOptions } from '../run/run.ts';
+import { recoverDead } from './recover.ts';
 import { codeOfError, codeOfOutcome, worstCode } from './session/exit.ts';
 import { plannedBackup } from './session/planned.ts';
 import { instancesOf, openSession, type Session, type World } from './session/session.ts';
@@ -66,6 +67,8 @@ const remember = async (instance: Instance, record: RunRecord): Promise<void> =>
 export const backup = async (world: World, names: readonly string[], flags: BackupFlags): Promise<number> => {
   const session = await openSession(world);
   const instances = await instancesOf(session, names, flags.all);
+  const folders = [...new Set(instances.map((instance) => instance.backups))];
+  await recoverDead(world, session.engine, folders);
   const listener = chooseListener({
     ...world.flags,
     stdout: world.stdout,

@@ -8,7 +8,10 @@ import type { RunContext } from './context.ts';
 import type { JournalFile } from './journal.ts';
 import { whileQuiet } from './quiet/quiesce.ts';
 import { confirmRunning } from './quiet/start.ts';
+import { wayBackOf } from './quiet/way-back.ts';
 import { closingEvents, downOf, outcomeOf, type RunEnd, type RunRecord, recordOf } from './record.ts';
+import { startGuardian } from './recovery/guardian.ts';
+import { runVariable } from './recovery/orphans.ts';
 import { type BackupOptions, type BackupTools, giveName, newRun, openFolders, type Run } from './run.ts';
 import { imagesOf, writeComposeRecord, writeLogs } from './stages/compose-record.ts';
 import { copyAll, type Holder, makeHolder } from './stages/copy-stage.ts';
@@ -77,7 +80,7 @@ const finish = async (
   await enter('hashing');
   return finishFolder(context, plan, folder, copied, async ({ results, sums }) => {
     await enter('publishing');
-    await confirmRunning(context, plan, run.ledger);
+    await confirmRunning(context, wayBackOf(plan, run.needs), run.ledger);
     return manifestOf({
       ...run.options,
       run: run.id,
@@ -174,11 +177,15 @@ export const executeBackup = async (
   await preflight(context, plan);
   context.signal.throwIfAborted();
   const journal = await openFolders(run);
+  process.env[runVariable] = run.id; // children inherit it: a recovery finds those that outlive the run
+  const guardian =
+    plan.stopWaves.length === 0 ? undefined : await startGuardian(plan.instance.backups, run.id);
   const end = await endOf(run, journal);
   if (end.path === undefined) await removePartial(run);
   await runFinally(run, end);
   // A journal that is left tells `recover` what is still to be put back.
   if (downOf(run.ledger).length === 0) await journal.close();
+  await guardian?.dismiss();
   const record = recordOf(run, end);
   for (const event of closingEvents(record)) context.emit(event);
   return record;

@@ -5,11 +5,14 @@ import { atomicWrite, fsyncDirectory } from '../base/disk.ts';
 import type { Phase } from '../base/events.ts';
 import type { RestartPolicy } from '../docker/engine.ts';
 import type { BackupPlan, PlannedContainer } from '../plan/types.ts';
-import type { Need } from '../stack/order.ts';
+import type { SnapshotType } from '../snapshot/types.ts';
+import type { WayBack } from './quiet/way-back.ts';
 
 /** A container that the run will touch, and everything needed to put it back. */
 export interface JournalContainer extends PlannedContainer {
   readonly restartPolicy: RestartPolicy;
+  /** `StartedAt` before the run: another value later means that somebody has started it since. */
+  readonly startedAt: string;
 }
 
 /**
@@ -21,6 +24,9 @@ export interface Journal {
   readonly id: string;
   readonly instance: string;
   readonly project: string;
+  /** Folder name that the snapshot is to have. */
+  readonly snapshot: string;
+  readonly type: SnapshotType;
   readonly engine: { readonly id: string; readonly endpoint: string };
   readonly process: ProcessIdentity;
   readonly started: string;
@@ -28,16 +34,16 @@ export interface Journal {
   /** Absolute path of the folder being written. */
   readonly folder: string;
   readonly containers: readonly JournalContainer[];
-  /** Start order among them. */
-  readonly needs: readonly Need[];
+  readonly wayBack: Omit<WayBack, 'project' | 'postStart'>;
 }
 
 /** The journal's view of the containers of a plan. */
 export const journalContainers = (plan: BackupPlan): readonly JournalContainer[] => {
-  const policies = new Map(plan.stack.containers.map((one) => [one.id, one.details.restartPolicy]));
+  const details = new Map(plan.stack.containers.map((one) => [one.id, one.details]));
   return plan.stopWaves.flat().map((container) => ({
     ...container,
-    restartPolicy: policies.get(container.id) ?? { name: 'no', maximumRetryCount: 0 },
+    restartPolicy: details.get(container.id)?.restartPolicy ?? { name: 'no', maximumRetryCount: 0 },
+    startedAt: details.get(container.id)?.startedAt ?? '',
   }));
 };
 

@@ -18,6 +18,7 @@ import { type Need, needsAmong } from '../stack/order.ts';
 import type { RunContext } from './context.ts';
 import { type JournalFile, journalContainers, openJournal } from './journal.ts';
 import { type Ledger, newLedger } from './quiet/ledger.ts';
+import { type WayBack, wayBackOf } from './quiet/way-back.ts';
 import type { HookBook } from './stages/hook-stage.ts';
 
 export interface BackupOptions {
@@ -108,6 +109,8 @@ export const newRun = async (plan: BackupPlan, options: BackupOptions, tools: Ba
   };
 };
 
+const journalled = ({ needs, awaited, known, healthMs }: WayBack) => ({ needs, awaited, known, healthMs });
+
 /** Makes the run's folder and its journal: the first thing a run writes, before it touches anything. */
 export const openFolders = async (run: Run): Promise<JournalFile> => {
   const { backups, name } = run.plan.instance;
@@ -118,12 +121,14 @@ export const openFolders = async (run: Run): Promise<JournalFile> => {
     id: run.id,
     instance: name,
     project: run.plan.stack.project,
+    snapshot: run.snapshot,
+    type: run.options.type,
     engine: { id: run.tools.info.id, endpoint: run.context.engine.endpoint },
     started: run.started.toISOString(),
     phase: 'before-stop',
     folder: run.folder,
     containers: [...run.ledger.values()].map((entry) => entry.container),
-    needs: run.needs,
+    wayBack: journalled(wayBackOf(run.plan, run.needs)),
   });
   await mkdir(run.folder, { mode: 0o700 });
   return journal;

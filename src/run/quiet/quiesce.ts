@@ -7,6 +7,7 @@ import type { Ledger } from './ledger.ts';
 import { bringBack } from './start.ts';
 import { quietDown } from './stop.ts';
 import { assertUnchanged } from './unchanged.ts';
+import { wayBackOf } from './way-back.ts';
 
 /** The engine's word on starts in the project while they must not happen. */
 const watchStarts = async (
@@ -69,6 +70,6 @@ export const whileQuiet = async <T>(
   } finally {
     limit.release();
     watching.abort();
-    await bringBack(context, plan, ledger, needs);
+    await bringBack(context, wayBackOf(plan, needs), ledger);
   }
 };

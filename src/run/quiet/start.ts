@@ -1,34 +1,33 @@
 import { formatDuration } from '../../base/duration.ts';
 import { messageOf } from '../../base/errors.ts';
 import { statusOf } from '../../docker/failure.ts';
-import type { BackupPlan } from '../../plan/types.ts';
 import { projectContainers } from '../../stack/observe.ts';
-import type { Need } from '../../stack/order.ts';
 import type { RunContext } from '../context.ts';
 import { waitHealthy } from './health.ts';
 import { inOrder } from './in-order.ts';
 import type { Ledger, LedgerEntry } from './ledger.ts';
 import { runLifecycle } from './lifecycle.ts';
+import type { WayBack } from './way-back.ts';
 
 /** A container that is gone is no loss when its service runs in another one: somebody recreated it. */
-const isReplaced = async (context: RunContext, plan: BackupPlan, entry: LedgerEntry): Promise<boolean> => {
-  const now = await projectContainers(context.engine, plan.stack.project).catch(() => []);
+const isReplaced = async (context: RunContext, way: WayBack, entry: LedgerEntry): Promise<boolean> => {
+  const now = await projectContainers(context.engine, way.project).catch(() => []);
   return now.some(
     (one) =>
       one.service === entry.container.service &&
       one.details.state === 'running' &&
-      !plan.stack.containers.some((before) => before.id === one.id),
+      !way.known.includes(one.id),
   );
 };
 
 const noteDown = async (
   context: RunContext,
-  plan: BackupPlan,
+  way: WayBack,
   entry: LedgerEntry,
   error: unknown,
 ): Promise<void> => {
   const isGone = statusOf(error) === 404;
-  if (isGone && (await isReplaced(context, plan, entry))) return;
+  if (isGone && (await isReplaced(context, way, entry))) return;
   entry.down = isGone ? 'it was removed while it was stopped' : messageOf(error);
 };
 
@@ -56,7 +55,7 @@ const told = (context: RunContext, entry: LedgerEntry, action: 'started' | 'unpa
   context.emit({ type: 'container', action, service, container: name, ms });
 };
 
-const startOne = async (context: RunContext, plan: BackupPlan, entry: LedgerEntry): Promise<void> => {
+const startOne = async (context: RunContext, way: WayBack, entry: LedgerEntry): Promise<void> => {
   const { engine, clock } = context;
   const { container } = entry;
   await givePolicyBack(context, entry);
@@ -65,12 +64,7 @@ const startOne = async (context: RunContext, plan: BackupPlan, entry: LedgerEntr
   await engine.start(container.id);
   entry.backAt = clock.tick();
   told(context, entry, 'started');
-  await runLifecycle(
-    context,
-    container,
-    'post_start',
-    plan.stack.lifecycle[container.service]?.postStart ?? [],
-  );
+  await runLifecycle(context, container, 'post_start', way.postStart(container.service));
   if (container.stateBefore === 'paused') await engine.pause(container.id);
 };
 
@@ -84,13 +78,13 @@ const thawOne = async (context: RunContext, entry: LedgerEntry): Promise<void> =
 };
 
 /** Waits for health where there was health before; a service that does not get there is named. */
-const awaitServing = async (context: RunContext, plan: BackupPlan, entry: LedgerEntry): Promise<void> => {
+const awaitServing = async (context: RunContext, way: WayBack, entry: LedgerEntry): Promise<void> => {
   const { container } = entry;
   if (entry.backAt === undefined || entry.down !== undefined) return;
   // What was frozen keeps its connections and answers from the thaw on; its next probe only confirms it.
   if (!container.awaitHealth || container.action === 'pause') entry.servingAt = entry.backAt;
   if (!container.awaitHealth) return;
-  const limit = plan.instance.limits.health;
+  const limit = way.healthMs;
   const answer = await waitHealthy(context, container.id, limit);
   if (answer === 'healthy') {
     entry.servingAt ??= context.clock.tick();
@@ -106,58 +100,42 @@ const awaitServing = async (context: RunContext, plan: BackupPlan, entry: Ledger
   }
 };
 
-/** Containers whose dependents may start only when they are healthy (`condition: service_healthy`). */
-const awaitedByDependents = (plan: BackupPlan): ReadonlySet<string> =>
-  new Set(plan.stack.edges.filter((edge) => edge.condition === 'service_healthy').map((edge) => edge.to));
-
 /**
  * Brings back whatever the ledger says was touched, dependencies first, each as soon as what it needs is
  * up. Never gives up on one because of another, never looks at the run's signal, and never throws: what
  * could not be brought back stands in the ledger.
  */
-export const bringBack = async (
-  context: RunContext,
-  plan: BackupPlan,
-  ledger: Ledger,
-  needs: readonly Need[],
-): Promise<void> => {
+export const bringBack = async (context: RunContext, way: WayBack, ledger: Ledger): Promise<void> => {
   const touched = [...ledger.values()].filter((entry) => entry.askedAt !== undefined || entry.policyHeld);
   if (touched.length === 0) return;
-  const awaited = awaitedByDependents(plan);
   const serving: Promise<void>[] = [];
   await inOrder(
     touched.map((entry) => entry.container.id),
-    needs,
+    way.needs,
     async (id) => {
       const entry = ledger.get(id) as LedgerEntry;
       try {
-        await (entry.container.action === 'stop' ? startOne(context, plan, entry) : thawOne(context, entry));
+        await (entry.container.action === 'stop' ? startOne(context, way, entry) : thawOne(context, entry));
       } catch (error) {
-        await noteDown(context, plan, entry, error);
+        await noteDown(context, way, entry, error);
       }
-      const health = awaitServing(context, plan, entry).catch((error) =>
-        noteDown(context, plan, entry, error),
-      );
+      const health = awaitServing(context, way, entry).catch((error) => noteDown(context, way, entry, error));
       serving.push(health);
-      if (awaited.has(id)) await health;
+      if (way.awaited.includes(id)) await health;
     },
   );
   await Promise.all(serving);
 };
 
 /** A last look at the end of a run: what was started and has ended again since is down, too. */
-export const confirmRunning = async (
-  context: RunContext,
-  plan: BackupPlan,
-  ledger: Ledger,
-): Promise<void> => {
+export const confirmRunning = async (context: RunContext, way: WayBack, ledger: Ledger): Promise<void> => {
   for (const entry of ledger.values()) {
     if (entry.backAt === undefined || entry.down !== undefined) continue;
     try {
       const { state, exitCode } = await context.engine.inspect(entry.container.id);
       if (state === 'exited' || state === 'dead') entry.down = `it ended again with exit code ${exitCode}`;
     } catch (error) {
-      await noteDown(context, plan, entry, error);
+      await noteDown(context, way, entry, error);
     }
   }
 };

@@ -1,0 +1,49 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+
+/** A small process that stands by while services are down; `dismiss` sends it home. */
+export interface Guardian {
+  readonly pid: number | undefined;
+  /** The run has put everything back by itself. */
+  dismiss(): Promise<void>;
+}
+
+const program = (): string => {
+  const url = new URL('./guardian-main.ts', import.meta.url);
+  return import.meta.url.endsWith('.ts') ? url.pathname : url.pathname.replace(/\.ts$/, '.js');
+};
+
+/**
+ * Starts the guardian of a run: a detached process that holds the reading end of a pipe. When the run dies,
+ * however it dies, the kernel closes the pipe, and the guardian does what `recover` does. Resolves when it
+ * stands by. It is no reason to fail when it cannot be started: `recover` does the same later.
+ */
+export const startGuardian = async (backups: string, run: string): Promise<Guardian | undefined> => {
+  const child = spawn(
+    process.execPath,
+    ['--no-warnings', '--max-semi-space-size=1', program(), backups, run],
+    {
+      detached: true, // a signal to the run's terminal or process group is not for it
+      stdio: ['pipe', 'pipe', 'ignore'],
+      cwd: '/',
+    },
+  );
+  const failed = once(child, 'error').then(() => 'failed');
+  const ended = once(child, 'exit').then(() => 'failed');
+  const ready = once(child.stdout, 'data').then(
+    () => 'ready',
+    () => 'failed',
+  );
+  child.stdin.on('error', () => undefined);
+  if ((await Promise.race([failed, ended, ready])) !== 'ready') return undefined;
+  child.stdout.destroy();
+  child.unref();
+  return {
+    pid: child.pid,
+    dismiss: async () => {
+      if (child.exitCode !== null || child.signalCode !== null) return;
+      child.stdin.end('done\n');
+      await ended;
+    },
+  };
+};
