@@ -9,7 +9,7 @@ import { detailsOf, runningOf } from './api/inspected.ts';
 import { linesOf, logStream } from './api/streams.ts';
 import { type Endpoint, resolveEndpoint } from './endpoint.ts';
 import type { ContainerDetails, Engine, EngineEvent, EngineInfo } from './engine.ts';
-import { engineFailure, statusOf } from './failure.ts';
+import { engineFailure, notAnEngine, statusOf } from './failure.ts';
 
 /** The oldest Engine API whose behaviour was measured (Docker Engine 20.10). */
 const oldestApi = [1, 41] as const;
@@ -74,6 +74,7 @@ const createEngine = (docker: Docker, address: string): Engine => {
       Promise.all([abortable(docker).info({ abortSignal }), abortable(docker).version({ abortSignal })]),
     );
     const [about, version] = said;
+    if (typeof version.ApiVersion !== 'string') throw notAnEngine(address);
     isLocal = address.startsWith('unix://') && about.Name === hostname() && about.KernelVersion === release();
     return {
       id: about.ID ?? '',

@@ -15,6 +15,13 @@ const unreachable = new Set([
   'ECONNRESET',
 ]);
 
+/** Something listens at the address, and it is not what was looked for. */
+export const notAnEngine = (address: string, cause?: unknown): StackBackupError =>
+  new StackBackupError('engine-unreachable', `what answers at ${address} is no Docker Engine`, {
+    cause,
+    next: 'Point DOCKER_HOST or the docker context at a running Docker daemon.',
+  });
+
 /**
  * Puts what dockerode threw into our own words. `doing` names the call ("stop container core-db-1").
  * An aborted call becomes `interrupted` when the caller's signal did it, else `timeout`.
@@ -49,6 +56,8 @@ export const engineFailure = (
       next: 'Start the Docker daemon, or point DOCKER_HOST or the docker context at a running one.',
       details: { errno },
     });
+  // The HTTP parser's codes: the answer was no HTTP.
+  if (errno?.startsWith('HPE_') === true) return notAnEngine(address, thrown);
   const status = statusOf(thrown);
   const text = messageOf(thrown)
     .replace(/^\(HTTP code \d+\) /, '')
