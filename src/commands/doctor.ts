@@ -62,9 +62,9 @@ const checks: readonly Check[] = [
       const version = await composeVersion();
       if (version !== undefined) return { state: 'good', says: version };
       return {
-        state: 'limited',
+        state: 'missing',
         says: '`docker compose` does not answer',
-        next: 'Install the Compose plugin: without it pre_stop and post_start hooks are unknown.',
+        next: 'Install the docker CLI and its Compose plugin: compose files cannot be read without them.',
       };
     },
   },
