@@ -42,6 +42,7 @@ export const startGuardian = async (backups: string, run: string): Promise<Guard
     pid: child.pid,
     dismiss: async () => {
       if (child.exitCode !== null || child.signalCode !== null) return;
+      child.ref(); // or the program would end here, with nothing left to wait for
       child.stdin.end('done\n');
       await ended;
     },

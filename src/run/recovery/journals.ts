@@ -2,7 +2,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isAlive } from '../../base/clock.ts';
 import { isInside } from '../../base/disk.ts';
-import { errnoOf, messageOf } from '../../base/errors.ts';
+import { errnoOf, messageOf, StackBackupError } from '../../base/errors.ts';
 import { loadSchema } from '../../base/schema.ts';
 import { journalsPath, temporariesPath } from '../../snapshot/layout.ts';
 import type { Journal } from '../journal.ts';
@@ -39,8 +39,17 @@ const parsed = async (path: string, backups: string): Promise<FoundJournal> => {
 export const findJournals = async (backups: string): Promise<readonly FoundJournal[]> => {
   const folder = journalsPath(backups);
   const names = await readdir(folder).catch((error: unknown) => {
-    if (errnoOf(error) === 'ENOENT') return [];
-    throw error;
+    const errno = errnoOf(error) ?? '';
+    // No folder, no journals; that it cannot be one (a file stands there) is for the checks of a run to tell.
+    if (['ENOENT', 'ENOTDIR', 'ELOOP'].includes(errno)) return [];
+    throw new StackBackupError(
+      'backups-unusable',
+      `the backups folder ${backups} cannot be read (${errno})`,
+      {
+        cause: error,
+        next: 'Run as a user who may read and write there, or choose another path with `backups:` or --backups.',
+      },
+    );
   });
   const files = names.filter((name) => name.endsWith('.json')).sort();
   return Promise.all(files.map((name) => parsed(join(folder, name), backups)));
