@@ -1,4 +1,4 @@
-import { access, constants, stat } from 'node:fs/promises';
+import { access, constants, lstat, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { freeSpace, isInside } from '../../base/disk.ts';
 import { errnoOf, StackBackupError } from '../../base/errors.ts';
@@ -12,6 +12,12 @@ import type { RunContext } from '../context.ts';
 const unusable = (folder: string, why: string, next: string, cause?: unknown): StackBackupError =>
   new StackBackupError('backups-unusable', `the backups folder ${folder} ${why}`, { next, cause });
 
+const isThere = (path: string): Promise<boolean> =>
+  lstat(path).then(
+    () => true,
+    () => false,
+  );
+
 /** The folder itself, or the nearest one above it that exists: there it would be made. */
 const existing = async (folder: string): Promise<string> => {
   try {
@@ -19,6 +25,8 @@ const existing = async (folder: string): Promise<string> => {
     return folder;
   } catch (error) {
     if (errnoOf(error) !== 'ENOENT' || dirname(folder) === folder) throw error;
+    // A link to nowhere is there, and nothing can be made in its place.
+    if (await isThere(folder)) throw error;
     return existing(dirname(folder));
   }
 };
