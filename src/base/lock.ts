@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { errnoOf, StackBackupError } from './errors.ts';
 
 /** What the holder of a lock tells whoever asks for it too. */
-export interface LockHolder {
+interface LockHolder {
   readonly pid: number;
   /** ISO 8601. */
   readonly since: string;

@@ -1,5 +1,5 @@
 import { readdir, stat } from 'node:fs/promises';
-import { basename, dirname, join, resolve } from 'node:path';
+import { basename, join, resolve } from 'node:path';
 import { asStackBackupError, errnoOf, StackBackupError } from '../base/errors.ts';
 import { parseSnapshotName } from '../snapshot/layout.ts';
 import { readManifest } from '../snapshot/manifest.ts';
@@ -77,6 +77,3 @@ export const findSnapshot = async (
     next: `\`stack-backup list\` shows those in ${backups.join(', ')}; a path to a snapshot folder works, too.`,
   });
 };
-
-/** The backups folder that a snapshot folder stands in. */
-export const backupsOf = (snapshot: string): string => dirname(snapshot);

@@ -1,4 +1,4 @@
-import { lstat, mkdir, readFile, realpath } from 'node:fs/promises';
+import { lstat, mkdir, readdir, readFile, readlink, realpath, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { makePrivateDirectory } from '../base/disk.ts';
 import { errnoOf, StackBackupError } from '../base/errors.ts';
@@ -16,21 +16,54 @@ export interface CopyOptions {
 const progressMs = 250;
 
 /** Bytes a process has written so far: the kernel counts `copy_file_range` too (proc(5), wchar). */
-const writtenBy = async (pid: number): Promise<number | undefined> => {
-  try {
-    return Number(/^wchar: (\d+)$/m.exec(await readFile(`/proc/${pid}/io`, 'latin1'))?.[1]);
-  } catch {
-    return undefined; // it has ended, or there is no /proc
-  }
+const writtenBy = async (pid: number): Promise<number> => {
+  const io = await readFile(`/proc/${pid}/io`, 'latin1');
+  return Number(/^wchar: (\d+)$/m.exec(io)?.[1] ?? 0);
 };
 
-/** Tells the bytes a process has written until it is disposed of; never more than `of`, never less than before. */
-const follow = (pid: number | undefined, of: number, tell: (bytes: number) => void): Disposable => {
+/** The file below `destination` that a process has open, with what is in it already. */
+const openFile = async (
+  pid: number,
+  destination: string,
+): Promise<{ path: string; size: number } | undefined> => {
+  for (const fd of await readdir(`/proc/${pid}/fd`)) {
+    const path = await readlink(`/proc/${pid}/fd/${fd}`).catch(() => '');
+    if (path !== destination && !path.startsWith(`${destination}/`)) continue;
+    const file = await stat(path).catch(() => undefined);
+    if (file?.isFile()) return { path, size: Math.min(file.size, file.blocks * 512) };
+  }
+  return undefined;
+};
+
+/**
+ * How far a `cp` has come. The kernel counts a call when it returns, and one call may copy a whole large
+ * file: so the file being written counts by its own size from where the count stood when it was begun.
+ */
+const meter = (pid: number, destination: string) => {
+  let begun = { path: '', at: 0 };
+  return async (): Promise<number> => {
+    const written = await writtenBy(pid);
+    const file = await openFile(pid, destination);
+    if (file === undefined) return written;
+    if (file.path !== begun.path) begun = { path: file.path, at: Math.max(0, written - file.size) };
+    return Math.max(written, begun.at + file.size);
+  };
+};
+
+/** Tells how far a copy has come until it is disposed of; never more than `of`, never less than before. */
+const follow = (
+  pid: number | undefined,
+  destination: string,
+  of: number,
+  tell: (bytes: number) => void,
+): Disposable => {
+  if (pid === undefined) return { [Symbol.dispose]: () => undefined };
+  const read = meter(pid, destination);
   let last = 0;
   const timer = setInterval(async () => {
-    const written = pid === undefined ? undefined : await writtenBy(pid);
-    if (written === undefined || Math.min(written, of) <= last) return;
-    last = Math.min(written, of);
+    const done = Math.min(await read().catch(() => 0), of); // it may just have ended
+    if (done <= last) return;
+    last = done;
     tell(last);
   }, progressMs);
   return { [Symbol.dispose]: () => clearInterval(timer) };
@@ -62,7 +95,7 @@ const copyAll = async (
     ...(options.signal === undefined ? {} : { signal: options.signal }),
   });
   child.stdout.resume();
-  using _progress = follow(child.pid, of, options.onProgress ?? (() => undefined));
+  using _progress = follow(child.pid, destination, of, options.onProgress ?? (() => undefined));
   const why = complaint(await child.done);
   if (why !== undefined)
     throw new StackBackupError('copy-failed', `cannot copy all of ${source}: ${why}`, {

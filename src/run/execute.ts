@@ -160,6 +160,16 @@ const runFinally = async (run: Run, { error, path }: RunEnd): Promise<void> => {
   }
 };
 
+/** A journal that is left tells `recover` what is still to be put back: so its run is at the start again. */
+const settleJournal = async (run: Run, journal: JournalFile): Promise<void> => {
+  try {
+    await (downOf(run.ledger).length === 0 ? journal.close() : journal.enter('starting'));
+  } catch (error) {
+    const message = `the journal of run ${run.id} could not be brought up to date: ${messageOf(error)}`;
+    run.context.warn({ code: 'journal-left', message });
+  }
+};
+
 /**
  * Carries out a backup plan. Resolves with what became of it, good or bad; the services that ran are
  * running again, or stand in `down`. Rejects only when nothing had been touched yet: a check failed.
@@ -183,8 +193,7 @@ export const executeBackup = async (
   const end = await endOf(run, journal);
   if (end.path === undefined) await removePartial(run);
   await runFinally(run, end);
-  // A journal that is left tells `recover` what is still to be put back.
-  if (downOf(run.ledger).length === 0) await journal.close();
+  await settleJournal(run, journal);
   await guardian?.dismiss();
   const record = recordOf(run, end);
   for (const event of closingEvents(record)) context.emit(event);

@@ -35,7 +35,7 @@ const windowItems = 4_096;
 const progressMs = 250;
 
 /** As many as there are cores: two at least (one reads while the other hashes), four at most (memory). */
-export const defaultWorkers = (): number => Math.min(4, Math.max(2, availableParallelism()));
+const defaultWorkers = (): number => Math.min(4, Math.max(2, availableParallelism()));
 
 /** Beside this file, under whichever ending it runs: .ts from the sources, .js when built. */
 const workerUrl = (): URL => {

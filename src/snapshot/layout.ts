@@ -4,7 +4,7 @@ import { join } from 'node:path';
 /** Files and folders of a snapshot, relative to its folder. */
 export const manifestName = 'manifest.json';
 export const sumsName = 'SHA256SUMS';
-export const dumpsName = 'dumps';
+const dumpsName = 'dumps';
 export const composeName = 'compose';
 export const logsName = 'logs';
 const indexName = 'index';
@@ -110,7 +110,7 @@ export const parseSnapshotName = (name: string): SnapshotName | undefined => {
 };
 
 /** The tool's own folder inside the backups folder. */
-export const stateFolder = '.stack-backup';
+const stateFolder = '.stack-backup';
 
 export const historyPath = (backups: string): string => join(backups, stateFolder, 'history.ndjson');
 

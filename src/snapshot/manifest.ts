@@ -12,7 +12,7 @@ const schemaFile = 'manifest.schema.json';
 export const manifestSchemaId = 'urn:stack-backup:schema:manifest';
 
 /** The version of the format this program writes, and the newest it reads. */
-export const manifestVersion = 1;
+const manifestVersion = 1;
 
 /** What is wrong with a manifest, a line each; empty when it is valid. */
 const problemsOf = (value: unknown): readonly string[] => {

@@ -23,7 +23,7 @@ export const instanceWith = (over: Partial<Instance> = {}): Instance => ({
   ...over,
 });
 
-export const detailsWith = (over: Partial<ContainerDetails> & { readonly id: string }): ContainerDetails => ({
+const detailsWith = (over: Partial<ContainerDetails> & { readonly id: string }): ContainerDetails => ({
   name: over.id,
   labels: {},
   image: 'image',

@@ -1,5 +1,5 @@
 /** The words after `stack-backup` that are commands: an instance of that name could not be asked for. */
-export const verbs = [
+const verbs = [
   'backup',
   'plan',
   'list',

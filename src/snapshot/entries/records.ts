@@ -167,9 +167,3 @@ export const printable = (path: Buffer): string => {
   );
   return `'${escaped.join('')}'`;
 };
-
-/** The message of anything thrown while a listing was read, as the tool's own error. */
-export const listingFailed = (what: string, thrown: unknown): StackBackupError =>
-  thrown instanceof StackBackupError
-    ? thrown
-    : new StackBackupError('copy-failed', `${what}: ${messageOf(thrown)}`, { cause: thrown });
