@@ -1,6 +1,6 @@
 import { createReadStream } from 'node:fs';
 import { dirname } from 'node:path';
-import { messageOf, StackBackupError } from '../../base/errors.ts';
+import { StackBackupError } from '../../base/errors.ts';
 import { run } from '../../base/process.ts';
 import type { EntryType, WalkEntry } from '../types.ts';
 
