@@ -112,7 +112,7 @@ describe('a snapshot of the example stack', () => {
     const named = manifest.mounts.filter((mount) => !mount.anonymous).map((mount) => short(mount.name));
     expect(named.sort()).toEqual(['F/uploads', 'P_archive', 'P_cache', 'P_db', 'P_shop']);
     const shared = manifest.mounts.find((mount) => mount.name.endsWith('_shop'));
-    expect(shared?.users.map((user) => user.service).sort()).toEqual(['app', 'worker', 'worker']);
+    expect(shared?.users.map((user) => user.service).sort()).toEqual(['app', 'worker']);
     expect(manifest.mounts.find((mount) => mount.name === shop.archiveVolume)?.external).toBe(true);
     const skipped = manifest.skipped.map((one) => `${one.kind} ${short(one.name)}: ${one.reason}`);
     expect(skipped).toEqual(

@@ -17,7 +17,8 @@ export const recoverAlone = async (backups: string, run: string): Promise<void> 
   const engine = await connectEngine();
   const { id, local } = await engine.info();
   if (id !== journal.engine.id) return;
-  await using _lock = await acquireLock(`${id}/${journal.project}`, journal.instance, systemClock.now());
+  await using lock = await acquireLock(`${id}/${journal.project}`, journal.instance, systemClock.now());
+  lock.describe('putting back what a run that died left down');
   const record = await recoverRun(path, journal, {
     engine,
     local,

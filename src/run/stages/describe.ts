@@ -12,7 +12,7 @@ import type {
   SnapshotType,
 } from '../../snapshot/types.ts';
 import { redactOptions } from '../../stack/redact.ts';
-import type { StackContainer } from '../../stack/types.ts';
+import type { Mount, StackContainer } from '../../stack/types.ts';
 import { downtimeOf, type Ledger, type LedgerEntry, windowOf } from '../quiet/ledger.ts';
 import type { HookBook } from './hook-stage.ts';
 
@@ -78,6 +78,12 @@ const mountConsistency = (
     ? 'crash'
     : copy.consistency;
 
+/** Who uses a mount, by service: replicas are no news. */
+const usersOf = (mount: Mount): ManifestMount['users'] => {
+  const users = mount.users.map(({ service, destination, writable }) => ({ service, destination, writable }));
+  return [...new Map(users.map((user) => [JSON.stringify(user), user])).values()];
+};
+
 const mountOf = (
   result: CopyResult,
   facts: RunFacts,
@@ -97,7 +103,7 @@ const mountOf = (
     labels: mount.labels,
     anonymous: mount.anonymous,
     external: mount.external,
-    users: mount.users.map(({ service, destination, writable }) => ({ service, destination, writable })),
+    users: usersOf(mount),
     entries: result.entries,
     files: result.files,
     bytes: result.bytes,
