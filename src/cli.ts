@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import './base/memory.ts';
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { asStackBackupError, type ErrorCode, StackBackupError } from './base/errors.ts';
