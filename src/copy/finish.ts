@@ -69,49 +69,46 @@ const keep = (source: RecordEntry | undefined, copy: RecordEntry): Kept => ({
   links: copy.links,
 });
 
-/** The copy's entries, compared with the source's on the way. */
-async function* compared(
-  source: string,
-  copy: string,
+/** One path of the copy, compared with the source's; undefined when the copy has no such path. */
+const compared = (
+  expected: RecordEntry | undefined,
+  found: RecordEntry | undefined,
   differences: Differences,
-): AsyncGenerator<Kept, void, void> {
-  for await (const [expected, found] of sideBySide(readRecords(source), readRecords(copy))) {
-    if (found === undefined) differences.found(expected?.path ?? Buffer.alloc(0), 'it is not in the copy');
-    else {
-      if (expected === undefined) differences.found(found.path, 'it was not in the source');
-      else if (isTimeCutShort(expected, found)) differences.timesCut = true;
-      else {
-        const differs = difference(expected, found);
-        if (differs !== undefined) differences.found(found.path, differs);
-      }
-      yield keep(expected, found);
-    }
+): Kept | undefined => {
+  if (found === undefined) {
+    differences.found(expected?.path ?? Buffer.alloc(0), 'it is not in the copy');
+    return undefined;
   }
-}
-
-const batchSize = 512;
+  const differs = expected === undefined ? 'it was not in the source' : difference(expected, found);
+  if (expected !== undefined && differs !== undefined && isTimeCutShort(expected, found))
+    differences.timesCut = true;
+  else if (differs !== undefined) differences.found(found.path, differs);
+  return keep(expected, found);
+};
 
 const below = (root: string, path: Buffer): Buffer =>
   path.length === 0 ? Buffer.from(root) : Buffer.concat([Buffer.from(`${root}/`), path]);
 
 /** What has to be hashed, in order: every regular file, of hard-linked ones the first name. */
 async function* requestsOf(
-  kept: AsyncIterable<Kept>,
+  source: string,
+  copy: string,
   root: string,
+  differences: Differences,
 ): AsyncGenerator<readonly HashRequest<Kept>[], void, void> {
   const seen = new Set<bigint>();
-  let batch: HashRequest<Kept>[] = [];
-  for await (const item of kept) {
+  const requestOf = (item: Kept): HashRequest<Kept> => {
     const { entry, inode, links } = item;
     const again = links > 1 && seen.has(inode);
     if (links > 1 && entry.type === 'file') seen.add(inode);
     const wanted = entry.type === 'file' && !again;
-    batch.push({ item, size: entry.size, ...(wanted ? { path: below(root, entry.path) } : {}) });
-    if (batch.length < batchSize) continue;
-    yield batch;
-    batch = [];
-  }
-  yield batch;
+    return { item, size: entry.size, ...(wanted ? { path: below(root, entry.path) } : {}) };
+  };
+  for await (const rows of sideBySide(readRecords(source), readRecords(copy)))
+    yield rows
+      .map(([expected, found]) => compared(expected, found, differences))
+      .filter((item) => item !== undefined)
+      .map(requestOf);
 }
 
 /** Gives each name of a hard-linked file the hash of its first one. */
@@ -152,7 +149,7 @@ const finishTree = async (copied: Copied, options: FinishOptions): Promise<CopyR
   const count = new TreeCount();
   const hashes = new LinkHashes();
   const entries = async function* () {
-    const kept = requestsOf(compared(source, copy, differences), task.path);
+    const kept = requestsOf(source, copy, task.path, differences);
     const hashing = { ...(signal ? { signal } : {}), ...(onProgress ? { onProgress } : {}) };
     for await (const results of hashFiles(snapshot, kept, hashing)) {
       for (const { item } of results)

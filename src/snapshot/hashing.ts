@@ -31,7 +31,7 @@ export interface HashOptions {
 const jobFiles = 256;
 const jobBytes = 8 * 1024 * 1024;
 /** How far results may wait for an earlier, slower one. Bounds the memory, whatever the tree. */
-const windowItems = 4_096;
+const windowItems = 2_048;
 const progressMs = 250;
 
 /** As many as there are cores: two at least (one reads while the other hashes), four at most (memory). */

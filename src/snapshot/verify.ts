@@ -34,8 +34,6 @@ export interface VerifyOptions {
   readonly onProgress?: (bytes: number) => void;
 }
 
-const batchSize = 1024;
-
 const hashOf = async (file: string): Promise<string> => {
   const hash = createHash('sha256');
   await pipeline(createReadStream(file), hash);
@@ -80,20 +78,13 @@ const checkFiles = async (
   const broken = new Set<string>();
   const judge = new Judge(mounts, broken, findings);
   const requests = async function* (): AsyncGenerator<readonly HashRequest<Expected>[], void, void> {
-    let batch: HashRequest<Expected>[] = [];
     const rows = sideBySide(
       readRecords(tree),
       unique(readRecords(sums), findings),
       indexEntries(folder, mounts, findings, broken),
     );
-    for await (const [found, sum, index] of rows) {
-      const request = judge.row({ found, sum, index });
-      if (request !== undefined) batch.push(request);
-      if (batch.length < batchSize) continue;
-      yield batch;
-      batch = [];
-    }
-    yield batch;
+    for await (const batch of rows)
+      yield batch.flatMap(([found, sum, index]) => judge.row({ found, sum, index }) ?? []);
   };
   const hashing = { ...(signal ? { signal } : {}), ...(onProgress ? { onProgress } : {}) };
   for await (const results of hashFiles(folder, requests(), hashing)) {
@@ -123,6 +114,22 @@ async function* unique(
   }
 }
 
+const judgeMember = (
+  mount: ManifestMount,
+  found: RecordEntry | undefined,
+  said: RecordEntry | undefined,
+  findings: Findings,
+): void => {
+  const path = `${mount.path}: ${printable((found ?? said)?.path ?? Buffer.alloc(0))}`;
+  if (said === undefined) findings.add('extra', path, 'the index of its volume does not name it');
+  else if (found === undefined) findings.add('missing', path, 'it is not in the archive');
+  else {
+    const differs = difference(said, found);
+    if (differs !== undefined) findings.add('index', path, differs);
+    if (said.sha256 !== found.sha256) findings.add('checksum', path, 'its content changed');
+  }
+};
+
 /** The members of an archive against its index. */
 const checkArchive = async (
   folder: string,
@@ -138,16 +145,8 @@ const checkArchive = async (
   try {
     await recordEntries(readers.listArchive(archive, signal), members);
     await sortRecords(members, signal);
-    for await (const [found, said] of sideBySide(readRecords(members), ascending(readIndex(index)))) {
-      const path = `${mount.path}: ${printable((found ?? said)?.path ?? Buffer.alloc(0))}`;
-      if (said === undefined) findings.add('extra', path, 'the index of its volume does not name it');
-      else if (found === undefined) findings.add('missing', path, 'it is not in the archive');
-      else {
-        const differs = difference(said, found);
-        if (differs !== undefined) findings.add('index', path, differs);
-        if (said.sha256 !== found.sha256) findings.add('checksum', path, 'its content changed');
-      }
-    }
+    for await (const rows of sideBySide(readRecords(members), ascending(readIndex(index))))
+      for (const [found, said] of rows) judgeMember(mount, found, said, findings);
   } catch (thrown) {
     if (signal?.aborted) throw thrown;
     findings.add('index', mount.path, messageOf(thrown));

@@ -1,27 +1,75 @@
-import { comparePaths, flatten, printable, type RecordEntry } from './records.ts';
+import { comparePaths, printable, type RecordEntry } from './records.ts';
 
 type Entries = AsyncIterable<readonly RecordEntry[]>;
 
-/** Walks sorted streams side by side: what each of them has for one path, path after path. */
+/** What each of several streams has for one path. */
+export type Row = readonly (RecordEntry | undefined)[];
+
+/** Reads a stream entry by entry, waiting only where a batch ends: millions of them pass here. */
+class Cursor {
+  readonly #batches: AsyncIterator<readonly RecordEntry[]>;
+  #batch: readonly RecordEntry[] = [];
+  #at = 0;
+
+  constructor(entries: Entries) {
+    this.#batches = entries[Symbol.asyncIterator]();
+  }
+
+  get head(): RecordEntry | undefined {
+    return this.#batch[this.#at];
+  }
+
+  /** Goes to the next entry; false when that needs `load` first. */
+  next(): boolean {
+    return ++this.#at < this.#batch.length;
+  }
+
+  /** Takes batches until there is an entry, or the stream has ended (then there is no head). */
+  async load(): Promise<void> {
+    while (this.head === undefined) {
+      const next = await this.#batches.next();
+      if (next.done) return;
+      this.#batch = next.value;
+      this.#at = 0;
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#batches.return?.();
+  }
+}
+
+const rowBatch = 512;
+
+const firstPath = (cursors: readonly Cursor[]): Buffer | undefined => {
+  let first: Buffer | undefined;
+  for (const { head } of cursors)
+    if (head !== undefined && (first === undefined || comparePaths(head.path, first) < 0)) first = head.path;
+  return first;
+};
+
+/** Walks sorted streams side by side, path after path. */
 export async function* sideBySide(
   ...streams: readonly Entries[]
-): AsyncGenerator<readonly (RecordEntry | undefined)[], void, void> {
-  const readers = streams.map((stream) => flatten(stream));
+): AsyncGenerator<readonly Row[], void, void> {
+  const cursors = streams.map((entries) => new Cursor(entries));
   try {
-    const heads = await Promise.all(readers.map(async (reader) => (await reader.next()).value));
-    for (;;) {
-      let least: RecordEntry | undefined;
-      for (const head of heads)
-        if (head && (least === undefined || comparePaths(head.path, least.path) < 0)) least = head;
-      if (least === undefined) return;
-      const { path } = least;
-      const row = heads.map((head) => (head?.path.equals(path) ? head : undefined));
-      yield row;
-      for (const [place, entry] of row.entries())
-        if (entry !== undefined) heads[place] = (await readers[place]?.next())?.value ?? undefined;
+    for (const cursor of cursors) await cursor.load();
+    let rows: Row[] = [];
+    for (let path = firstPath(cursors); path !== undefined; path = firstPath(cursors)) {
+      const here = path;
+      const row = cursors.map(({ head }) => (head?.path.equals(here) ? head : undefined));
+      rows.push(row);
+      if (rows.length === rowBatch) {
+        yield rows;
+        rows = [];
+      }
+      for (const [place, cursor] of cursors.entries())
+        if (row[place] !== undefined && !cursor.next()) await cursor.load();
     }
+    if (rows.length > 0) yield rows;
   } finally {
-    await Promise.all(readers.map((reader) => reader.return()));
+    for (const cursor of cursors) await cursor.close();
   }
 }
 

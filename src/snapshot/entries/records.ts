@@ -123,7 +123,7 @@ export async function* parseRecords(
 
 /** Entries of a file of records, in its order. */
 export const readRecords = (file: string): AsyncGenerator<readonly RecordEntry[], void, void> =>
-  parseRecords(createReadStream(file, { highWaterMark: 256 * 1024 }));
+  parseRecords(createReadStream(file, { highWaterMark: 64 * 1024 }));
 
 /** Sorts a file of records in place, in bounded memory (external merge sort of GNU coreutils). */
 export const sortRecords = async (file: string, signal?: AbortSignal): Promise<void> => {
@@ -149,11 +149,6 @@ export const comparePaths = (a: Buffer, b: Buffer): number => {
   const decisive = next === slash ? (longer[common + 1] ?? 0) : next;
   return (decisive < slash ? -1 : 1) * sign;
 };
-
-/** One by one, out of batches. */
-export async function* flatten<T>(batches: AsyncIterable<readonly T[]>): AsyncGenerator<T, void, void> {
-  for await (const batch of batches) yield* batch;
-}
 
 /** A path for people: as it is when it is printable UTF-8, else quoted with escapes. */
 export const printable = (path: Buffer): string => {

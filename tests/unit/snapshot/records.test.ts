@@ -152,9 +152,10 @@ describe('sideBySide', () => {
             }
           const rows = new Map<string, boolean[]>();
           let last: Buffer | undefined;
-          for await (const row of sideBySide(
-            ...sorted.map((list) => stream(list.slice(0, 3), list.slice(3))),
-          )) {
+          const joined = await collect(
+            sideBySide(...sorted.map((list) => stream(list.slice(0, 3), [], list.slice(3)))),
+          );
+          for (const row of joined) {
             const path = row.find((one) => one !== undefined)?.path as Buffer;
             if (last !== undefined) expect(comparePaths(last, path)).toBeLessThan(0);
             last = path;
