@@ -1,7 +1,9 @@
+import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'vitest';
 import type { ErrorCode } from '../../src/base/errors.ts';
 import { loadSchema } from '../../src/base/schema.ts';
+import { historyPath, journalsPath, temporariesPath } from '../../src/snapshot/layout.ts';
 import {
   type ContainerState,
   runTool,
@@ -56,6 +58,11 @@ export interface Refusal {
   readonly says: readonly (string | RegExp)[];
   /** What to do about it. */
   readonly next: string | RegExp;
+}
+
+/** A refusal that only work brings to light: before the stop, and with a line in the history. */
+export interface Failing extends Refusal {
+  readonly config: string;
 }
 
 export interface BadInput extends Refusal {
@@ -223,6 +230,35 @@ export class Bench implements AsyncDisposable {
     );
     this.refusedInWords(plain, bad);
     this.refusedInJson(json, bad);
+  }
+
+  /** The run failed, its line stands in the history without any password, and nothing else is left of it. */
+  async #onlyHistory(code: ErrorCode): Promise<void> {
+    const validLine = loadSchema('history.schema.json');
+    expect(await readdir(this.backups)).toEqual(['.stack-backup']);
+    for (const folder of [temporariesPath(this.backups), journalsPath(this.backups)])
+      expect(await readdir(folder), folder).toEqual([]);
+    const history = await readFile(historyPath(this.backups), 'utf8');
+    for (const password of Object.values(passwords)) expect(history).not.toContain(password);
+    for (const text of history.trimEnd().split('\n')) {
+      const line: unknown = JSON.parse(text);
+      expect(validLine(line), JSON.stringify(validLine.errors)).toBe(true);
+      expect(line).toMatchObject({ outcome: 'failed', error: { code }, bytes: 0, downtimeMs: 0 });
+    }
+  }
+
+  /** Runs it for people and for machines, one after the other: both fail before anything is stopped. */
+  async fails({ config, ...refusal }: Failing): Promise<readonly [plain: ToolResult, json: ToolResult]> {
+    await this.configure(config);
+    const plain = await this.run({ args: ['shop'] });
+    const json = await this.run({ args: ['shop', '--json'] });
+    await this.containersUntouched();
+    this.refusedInWords(plain, refusal);
+    const events = this.refusedInJson(json, refusal);
+    expect(events.at(-1)).toMatchObject({ type: 'run-finished', outcome: 'failed' });
+    expect(plain.stdout).toMatch(/^✗ shop {2}failed · no snapshot · services as before · no downtime/);
+    await this.#onlyHistory(refusal.code);
+    return [plain, json];
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
