@@ -17,7 +17,7 @@ import { imagesOf, writeComposeRecord, writeLogs } from './stages/compose-record
 import { copyAll, type Holder, makeHolder } from './stages/copy-stage.ts';
 import { manifestOf } from './stages/describe.ts';
 import { type HookRun, runHooks } from './stages/hook-stage.ts';
-import { preflight } from './stages/preflight.ts';
+import { assertSpace, preflight } from './stages/preflight.ts';
 import { finishFolder } from './stages/publish.ts';
 
 type Enter = (phase: Phase) => Promise<void>;
@@ -60,6 +60,7 @@ const copyWhileQuiet = async (run: Run, enter: Enter) => {
   const { context, plan, ledger, needs } = run;
   const holder = await makeHolder(context, plan, run.id);
   try {
+    await assertSpace(plan);
     await enter('stopping');
     return await whileQuiet(context, plan, ledger, needs, inTheWindow(run, enter, holder));
   } finally {

@@ -71,7 +71,8 @@ const assertApart = async (plan: BackupPlan): Promise<void> => {
 
 const mib = (bytes: number): string => `${Math.ceil(bytes / 1024 / 1024)} MiB`;
 
-const assertSpace = async (plan: BackupPlan): Promise<void> => {
+/** Enough free bytes and inodes for what the plan copies. Asked again just before the stop: dumps take space, too. */
+export const assertSpace = async (plan: BackupPlan): Promise<void> => {
   const { backups } = plan.instance;
   const free = await freeSpace(backups);
   const { bytes, inodes } = plan.needed;
