@@ -1,5 +1,5 @@
 import { constants } from 'node:fs';
-import { type FileHandle, open } from 'node:fs/promises';
+import { type FileHandle, open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { run } from '../../src/base/process.ts';
 
@@ -24,6 +24,7 @@ export const gateIn = async (folder: string, name = 'gate'): Promise<Gate> => {
     [Symbol.asyncDispose]: async () => {
       await fifo.write('go\n'.repeat(8));
       await fifo.close();
+      await rm(path, { force: true });
     },
   };
 };
