@@ -84,6 +84,7 @@ const tag = (text: string, before: Record<string, string>): Record<string, strin
   return { ...before, [match[1] as string]: match[2] as string };
 };
 
+const everyInstance = 'every instance of the configuration; without one every running project';
 const types: readonly SnapshotType[] = ['manual', 'scheduled', 'pre-deploy', 'pre-migration', 'pre-restore'];
 const modes: readonly QuiesceMode[] = ['stop', 'pause', 'none'];
 
@@ -101,7 +102,7 @@ interface BackupArguments extends RawFlags {
 const common = (command: Command): Command =>
   command
     .option('--config <file>', 'configuration (default: ./backup.config.yaml, if there is one)')
-    .option('--backups <folder>', 'folder of the snapshots, over what the configuration says')
+    .option('--backups <folder>', 'folder of the snapshots, instead of what the configuration says')
     .option('--json', 'machine-readable output on stdout')
     .option('-q, --quiet', 'say nothing when all is well (for cron)')
     .option('-v, --verbose', 'say more')
@@ -163,24 +164,29 @@ const program = new Command('stack-backup')
   .addHelpText(
     'after',
     `
-\`stack-backup core\` is short for \`stack-backup backup core\`.
+\`stack-backup core\` is short for \`stack-backup backup core\`; its flags stand
+in \`stack-backup backup --help\`.
 
-Exit codes: 0 done, 1 failed (stack as before), 2 usage or configuration, 3 done with warnings,
-4 a service could not be brought back, 5 locked by another run, 6 verification failed,
-129/130/143 interrupted (stack as before).`,
+Exit codes: 0 done, 1 failed (stack as before), 2 usage or configuration,
+3 done with warnings, 4 a service could not be brought back, 5 locked by another
+run, 6 verification failed, 129/130/143 interrupted (stack as before).`,
   );
 
 common(program.command('backup', { isDefault: true }))
   .description('take a snapshot of each instance (any running Compose project needs no configuration)')
   .argument('[instance...]', 'names from the configuration, or running Compose projects')
-  .option('--all', 'every configured instance')
+  .option('--all', everyInstance)
   .option('--dry-run', 'show the plan and check it, change nothing')
   .addOption(new Option('--type <type>', 'kind of snapshot').choices(types).default('manual'))
-  .option('--tag <name=value>', 'label, may be given several times', tag, {})
-  .option('--note <text>', 'a remark, kept in the manifest', '')
+  .addOption(
+    new Option('--tag <name=value>', 'label, kept in the manifest; may be given several times')
+      .argParser(tag)
+      .default({}, 'none'),
+  )
+  .addOption(new Option('--note <text>', 'a remark, kept in the manifest').default('', 'none'))
   .option('--logs', 'keep the logs of the services too')
   .addOption(
-    new Option('--quiesce <mode>', 'over what the configuration says for the instance').choices(modes),
+    new Option('--quiesce <mode>', 'instead of what the configuration says for the instance').choices(modes),
   )
   .action(async (names: string[], given: BackupArguments) => {
     await ended(given, (world) =>
@@ -199,15 +205,15 @@ common(program.command('backup', { isDefault: true }))
 
 common(program.command('plan'))
   .description('what a backup would do: waves, copies, what is left out and why; changes nothing')
-  .argument('[instance...]')
-  .option('--all', 'every configured instance')
+  .argument('[instance...]', 'names from the configuration, or running Compose projects')
+  .option('--all', everyInstance)
   .action((names: string[], given: RawFlags & { all?: boolean }) =>
     ended(given, (world) => plan(world, names, given.all === true)),
   );
 
 common(program.command('list'))
   .description('the snapshots there are')
-  .argument('[instance...]')
+  .argument('[instance...]', 'only those of these instances')
   .action((names: string[], given: RawFlags) => ended(given, (world) => list(world, names)));
 
 common(program.command('show'))
@@ -222,7 +228,7 @@ common(program.command('verify'))
 
 common(program.command('init'))
   .description('write a commented backup.config.yaml from a running project')
-  .argument('<project>')
+  .argument('<project>', 'a running Compose project')
   .option('--print', 'show it instead of writing it')
   .action((project: string, given: RawFlags & { print?: boolean }) =>
     ended(given, (world) => init(world, project, given.print === true)),

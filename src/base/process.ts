@@ -1,5 +1,6 @@
 import type { Readable } from 'node:stream';
 import { ExecaError, execa, type ResultPromise } from 'execa';
+import { formatDuration } from './duration.ts';
 import { StackBackupError } from './errors.ts';
 
 export interface RunOptions {
@@ -89,7 +90,13 @@ const settle = async (
     const name = command[0] ?? '';
     const why = watch.why();
     if (why === 'timeout')
-      throw new StackBackupError('timeout', `${name} did not end within ${options.timeoutMs} ms`);
+      throw new StackBackupError(
+        'timeout',
+        `${name} did not end within ${formatDuration(options.timeoutMs ?? 0)} and was ended`,
+        {
+          next: `Find out what ${name} waits for (a slow disk, the network, a lock), then run the command again.`,
+        },
+      );
     if (why === 'interrupted') throw new StackBackupError('interrupted', `${name} was interrupted`);
     if (result instanceof ExecaError && result.exitCode === undefined && result.signal === undefined) {
       const code = result.code;

@@ -1,6 +1,7 @@
 import { StackBackupError } from '../base/errors.ts';
 import { nearest } from '../base/nearest.ts';
 import { printed } from './check/problem.ts';
+import { isVerb } from './check/verbs.ts';
 
 /** An instance of the configuration; its project is unknown while a variable for it is missing. */
 export interface ConfiguredStack {
@@ -79,12 +80,15 @@ const unknownError = (
 ): StackBackupError => {
   const candidates = [...configured.map(({ name }) => name), ...projects];
   const lines = unknown.map((name) => {
+    if (isVerb(name)) return `there is no command ${name} yet, and no running project of that name`;
     const like = nearest(name, candidates);
     const hint = like === undefined ? '' : `; did you mean '${like}'?`;
     return `no instance and no running project is called ${printed(name)}${hint}`;
   });
   return new StackBackupError('instance-unknown', lines.join('\n'), {
-    next: known(configured, projects),
+    next: unknown.some(isVerb)
+      ? '`stack-backup --help` lists the commands that there are.'
+      : known(configured, projects),
     details: { unknown, instances: configured.map(({ name }) => name), projects },
   });
 };

@@ -65,6 +65,15 @@ describe('selectStacks', () => {
     });
   });
 
+  test('tells a command that is still to come from an instance', async () => {
+    const error = await errorOf(() => selectStacks(stacks({ requested: ['restore', 'core'] })));
+    expect(error.message).toBe('there is no command restore yet, and no running project of that name');
+    expect(error.next).toBe('`stack-backup --help` lists the commands that there are.');
+    expect(selectStacks(stacks({ running: ['restore'], requested: ['restore'] }))).toEqual([
+      { from: 'running', project: 'restore' },
+    ]);
+  });
+
   test('says so when there is nothing at all', async () => {
     const nothing = { configured: [], running: [] };
     const unknown = await errorOf(() => selectStacks(stacks({ ...nothing, requested: ['core'] })));
