@@ -3,7 +3,7 @@ import './base/memory.ts';
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { asStackBackupError, type ErrorCode, StackBackupError } from './base/errors.ts';
-import { nearest } from './base/nearest.ts';
+import { nearest } from './base/text/nearest.ts';
 import { printable } from './base/text/printable.ts';
 import { backup } from './commands/backup.ts';
 import { doctor } from './commands/doctor.ts';

@@ -1,5 +1,5 @@
 import { StackBackupError } from '../base/errors.ts';
-import { nearest } from '../base/nearest.ts';
+import { nearest } from '../base/text/nearest.ts';
 import { printed } from './check/problem.ts';
 import { isVerb } from './check/verbs.ts';
 

@@ -1,5 +1,5 @@
 import type { ErrorObject, ValidateFunction } from 'ajv/dist/2020.js';
-import { nearest } from '../../base/nearest.ts';
+import { nearest } from '../../base/text/nearest.ts';
 import type { Finding } from './finding.ts';
 import { labelOf, type Path, pointerOf, printed } from './problem.ts';
 

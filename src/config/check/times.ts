@@ -1,5 +1,5 @@
 import { parseDuration } from '../../base/duration.ts';
-import { nearest } from '../../base/nearest.ts';
+import { nearest } from '../../base/text/nearest.ts';
 import { type Finding, fault } from './finding.ts';
 import { labelOf, type Path } from './problem.ts';
 

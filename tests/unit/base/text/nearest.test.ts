@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { editDistance, nearest } from '../../../src/base/nearest.ts';
+import { editDistance, nearest } from '../../../../src/base/text/nearest.ts';
 
 describe('editDistance', () => {
   test.each([
