@@ -4,6 +4,7 @@ import { run } from '../base/process.ts';
 import { formatBytes } from '../base/text/amount.ts';
 import { composeVersion } from '../docker/compose.ts';
 import { connectEngine } from '../docker/dockerode.ts';
+import { assertWritable } from '../run/stages/preflight.ts';
 import { backupsFolders } from './session/backups.ts';
 import { exitCode } from './session/exit.ts';
 import { configOf, printJson, type World } from './session/session.ts';
@@ -83,6 +84,7 @@ const checks: readonly Check[] = [
     name: 'backups folder',
     ask: async (world) => {
       const folders = await backupsFolders(world);
+      for (const folder of folders) await assertWritable(folder);
       const free = await Promise.all(folders.map(freeSpace));
       return {
         state: 'good',

@@ -31,7 +31,8 @@ const existing = async (folder: string): Promise<string> => {
   }
 };
 
-const assertWritable = async (folder: string): Promise<void> => {
+/** Throws `backups-unusable` when nothing can be written in this folder, or it could not be made. Writes nothing. */
+export const assertWritable = async (folder: string): Promise<void> => {
   try {
     const there = await existing(folder);
     if (!(await stat(there)).isDirectory())

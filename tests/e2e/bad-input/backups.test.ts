@@ -58,6 +58,9 @@ describe('a backups folder that cannot take the snapshot', () => {
     await using disk = await mountedMemory(bench.backups, 'size=64m');
     await writeFile(join(bench.backups, 'earlier'), 'something');
     await disk.remount('ro');
+    const doctor = await bench.run({ args: ['doctor'] });
+    expect(doctor.exitCode).toBe(1);
+    expect(doctor.stdout).toMatch(/^MISSING backups folder +.* cannot be written to \(EROFS\)$/m);
     await refuses({
       ...unusable,
       says: ['the backups folder @/backups cannot be written to (EROFS)'],

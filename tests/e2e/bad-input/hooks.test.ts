@@ -56,8 +56,8 @@ const beforehand: readonly BadInput[] = [
     what: 'a database server where there is none',
     config: hook('kind: postgres', 'service: app', `password: ${passwords.config}`),
     ...failed,
-    says: ['hook postgres-app: '],
-    next: /./,
+    says: ['hook postgres-app: ', /pg_dump (was not found|cannot be run) in service app/],
+    next: 'Name a program that exists in service app, with its full path.',
   },
 ];
 
@@ -71,7 +71,7 @@ const atWork: readonly (Failing & { readonly what: string })[] = [
     config: command('[sh, -c, "echo the export broke at $DB_PASSWORD $API_TOKEN >&2; exit 3"]'),
     ...failed,
     says: ['hook export: the command failed: sh ended with exit code 3: the export broke at *** ***'],
-    next: /./,
+    next: 'Run the command by hand to see why it fails; then repair it or the configuration of the hook.',
   },
   {
     what: 'a shell that does not find the program (127)',
@@ -97,7 +97,7 @@ const atWork: readonly (Failing & { readonly what: string })[] = [
     ),
     ...failed,
     says: ['hook export: ', 'ended with exit code 9', 'bad'],
-    next: /./,
+    next: 'Run the command by hand to see why it fails',
   },
 ];
 
