@@ -6,6 +6,7 @@ import { loadSchema } from '../../src/base/schema.ts';
 import type { Manifest } from '../../src/snapshot/types.ts';
 import type { Verification } from '../../src/snapshot/verify.ts';
 import { damages, editManifest, flip } from '../support/damages.ts';
+import { named } from '../support/named.ts';
 import { runTool, type ScratchStack, scratchStack } from '../support/scratch.ts';
 import { fingerprint } from '../support/untouched.ts';
 
@@ -78,7 +79,7 @@ describe('verify', () => {
     expect(await tool('verify', copy, '--quiet')).toEqual({ exitCode: 0, stdout: '', stderr: '' });
   });
 
-  it.each(damages)('finds $what', async ({ do: damage, found }) => {
+  it.each(named(damages))('finds %s', async (_what, { do: damage, found }) => {
     const copy = await copyOf('damaged');
     await damage(copy, join(copy, volume), join(snapshot, volume));
     const ended = await tool('verify', copy, '--json');

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, it } from 'vitest';
 import { type BadInput, Bench, configWith, passwords, postgresHook } from '../../support/bad-input.ts';
+import { named } from '../../support/named.ts';
 
 const usage = { exit: 2, code: 'usage' } as const;
 const invalid = { exit: 2, code: 'config-invalid' } as const;
@@ -249,9 +250,9 @@ describe('a bad name, command line, configuration or compose file', () => {
   });
   afterAll(() => bench?.[Symbol.asyncDispose]());
 
-  it.each([...names, ...commandLine, ...yaml, ...missing])('$what', (bad) => bench.refuses(bad));
+  it.each(named([...names, ...commandLine, ...yaml, ...missing]))('%s', (_what, bad) => bench.refuses(bad));
 
-  it.each(composeFiles)('$what', (bad) => bench.refuses(bad, ['plan', 'shop']));
+  it.each(named(composeFiles))('%s', (_what, bad) => bench.refuses(bad, ['plan', 'shop']));
 
   it('a running project that is not spelt right, where there is no configuration at all', async () => {
     const { project, folder } = bench.stack;

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type BadInput, Bench, configWith, type Failing, passwords } from '../../support/bad-input.ts';
 import { processesIn } from '../../support/containers.ts';
 import { mountedMemory } from '../../support/mounted.ts';
+import { named } from '../../support/named.ts';
 
 const failed = { exit: 1, code: 'hook-failed' } as const;
 
@@ -109,9 +110,9 @@ describe('a hook that cannot do its work', () => {
   afterAll(() => bench?.[Symbol.asyncDispose]());
   beforeEach(() => rm(bench.backups, { recursive: true, force: true }));
 
-  it.each(beforehand)('$what', (bad) => bench.refuses(bad, ['plan', 'shop']));
+  it.each(named(beforehand))('%s', (_what, bad) => bench.refuses(bad, ['plan', 'shop']));
 
-  it.each(atWork)('$what', async (bad) => {
+  it.each(named(atWork))('%s', async (_what, bad) => {
     const [plain, json] = await bench.fails(bad);
     expect(plain.stderr).not.toMatch(unprintable);
     expect(json.stdout).not.toMatch(/\\u00[01]/);

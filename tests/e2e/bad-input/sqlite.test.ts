@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type BadInput, Bench, configWith } from '../../support/bad-input.ts';
+import { named } from '../../support/named.ts';
 import { fingerprint } from '../../support/untouched.ts';
 
 const failed = { exit: 1, code: 'hook-failed' } as const;
@@ -111,7 +112,7 @@ describe('an SQLite file that cannot be backed up', () => {
   afterAll(() => bench?.[Symbol.asyncDispose]());
   beforeEach(() => rm(bench.backups, { recursive: true, force: true }));
 
-  it.each(beforehand)('$what', async (bad) => {
+  it.each(named(beforehand))('%s', async (_what, bad) => {
     const [before, outside] = [await fingerprint(file('')), await fingerprint(file('../outside.db'))];
     await bench.refuses(bad, ['plan', 'shop']);
     expect(await fingerprint(file(''))).toEqual(before);
