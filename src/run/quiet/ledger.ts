@@ -5,6 +5,8 @@ export interface LedgerEntry {
   readonly container: JournalContainer;
   /** The restart policy was set to `no`. */
   policyHeld: boolean;
+  /** It had ended by itself before anything was asked of it: nothing is done to it, and nothing undone. */
+  ended?: true;
   /** The stop or the freeze was asked for: from then on it has to be undone. */
   askedAt?: number;
   /** The stop or the freeze is complete. */

@@ -17,6 +17,30 @@ const holdPolicy = async (context: RunContext, entry: LedgerEntry): Promise<void
   await context.engine.setRestartPolicy(entry.container.id, { name: 'no', maximumRetryCount: 0 });
 };
 
+/**
+ * Hooks before the stop may take an hour. What has ended by itself meanwhile must not be started again, and
+ * what somebody has frozen would be thawed by a stop: that one is refused.
+ */
+const hasEnded = async (context: RunContext, entry: LedgerEntry): Promise<boolean> => {
+  const { id, name, service, stateBefore } = entry.container;
+  const now = await context.engine.inspect(id);
+  if (now.state === 'paused' && stateBefore !== 'paused')
+    throw new StackBackupError(
+      'stack-changed',
+      `${name} was frozen by somebody else after the run had begun`,
+      {
+        next: 'Run the backup again when nobody else is changing the stack.',
+      },
+    );
+  if (now.state !== 'exited' && now.state !== 'dead') return false;
+  entry.ended = true;
+  entry.exitCode = now.exitCode;
+  entry.startedAt = now.startedAt;
+  const message = `${name} ended by itself (exit code ${now.exitCode}) before it was to be made quiet; it stays so`;
+  context.warn({ code: 'ended-by-itself', about: service, message, notice: true });
+  return true;
+};
+
 const stopOne = async (context: RunContext, plan: BackupPlan, entry: LedgerEntry): Promise<void> => {
   const { engine, clock, emit, warn } = context;
   const { container } = entry;
@@ -70,6 +94,7 @@ const pauseOne = async (context: RunContext, entry: LedgerEntry): Promise<void> 
 
 const failure = (entry: LedgerEntry, error: unknown): StackBackupError => {
   const { name, action } = entry.container;
+  if (error instanceof StackBackupError && error.code === 'stack-changed') return error;
   if (statusOf(error) === 404)
     return new StackBackupError('stack-changed', `${name} is gone: it was removed after the run had begun`, {
       cause: error,
@@ -117,6 +142,7 @@ export const quietDown = async (
     if (failed !== undefined) return;
     try {
       context.signal.throwIfAborted();
+      if (await hasEnded(context, entry)) return;
       announce(context, plan, told, id);
       await (entry.container.action === 'stop' ? stopOne(context, plan, entry) : pauseOne(context, entry));
     } catch (error) {

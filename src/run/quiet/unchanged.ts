@@ -16,11 +16,10 @@ const assertQuiet = async (context: RunContext, entry: LedgerEntry): Promise<voi
   const now = await context.engine.inspect(container.id).catch((error: unknown) => {
     throw statusOf(error) === 404 ? changed(`${container.name} was removed`) : error;
   });
-  const isAsLeft = container.action === 'pause' ? now.state === 'paused' : now.state === 'exited';
+  const isFrozen = container.action === 'pause' && entry.ended !== true;
+  const isAsLeft = isFrozen ? now.state === 'paused' : now.state === 'exited' || now.state === 'dead';
   if (!isAsLeft || now.startedAt !== entry.startedAt)
-    throw changed(
-      `${container.name} was ${container.action === 'pause' ? 'thawed' : 'started'} by somebody else`,
-    );
+    throw changed(`${container.name} was ${isFrozen ? 'thawed' : 'started'} by somebody else`);
 };
 
 /** No other container of the project may have appeared, or run, since the plan was made. */

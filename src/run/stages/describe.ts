@@ -43,6 +43,7 @@ const killedCode = 137;
 
 /** What the files of a container are worth, from what was really done to it. */
 const consistencyOf = (container: StackContainer, entry: LedgerEntry | undefined): Consistency => {
+  if (entry?.ended === true) return entry.exitCode === killedCode ? 'crash' : 'cold';
   if (entry !== undefined)
     return entry.container.action === 'pause' || entry.exitCode === killedCode ? 'crash' : 'clean';
   if (container.details.state === 'paused') return 'crash';
@@ -62,7 +63,7 @@ const containerOf = (container: StackContainer, facts: RunFacts): ManifestContai
     stateBefore: details.state,
     healthBefore: details.health,
     restartPolicy: details.restartPolicy.name,
-    quiesced: entry?.container.action ?? 'none',
+    quiesced: entry === undefined || entry.ended === true ? 'none' : entry.container.action,
     consistency: consistencyOf(container, entry),
     ...(entry?.exitCode === undefined ? {} : { exitCode: entry.exitCode }),
     downtimeMs: downtimeOf(entry, facts.tick),
