@@ -93,6 +93,36 @@ describe('somebody else changes the stack during the copy', () => {
     expect(lasting(trial.after.filter((one) => ids.includes(one.id)))).toEqual(lasting(trial.before));
   });
 
+  it.each(['stop', 'pause'])('must not start again what ended by itself before the %s', async (quiesce) => {
+    await stack.up();
+    const ends = () => docker('kill', '--signal', 'TERM', `${stack.project}-top-1`);
+    const trial = await meddleWith(stack, { quiesce }, ends, 'before-stop');
+    expect(trial.ended.exitCode, trial.ended.stderr).toBe(0);
+    expect(trial.after.map(({ service, state }) => `${service} ${state}`)).toEqual([
+      'base running',
+      'top exited',
+    ]);
+    expect(trial.after[1]?.startedAt).toBe(trial.before[1]?.startedAt);
+    const manifest = await manifestOf(trial.made[0]);
+    const top = manifest.containers.find((one) => one.service === 'top');
+    expect(top).toMatchObject({ quiesced: 'none', consistency: 'cold', downtimeMs: 0 });
+  });
+
+  it('must refuse to stop what somebody has frozen meanwhile, and leave that frozen', async () => {
+    await stack.up();
+    const freezes = () => docker('pause', `${stack.project}-base-1`);
+    const trial = await meddleWith(stack, {}, freezes, 'before-stop');
+    await docker('unpause', `${stack.project}-base-1`);
+    expect(trial.ended.exitCode, trial.ended.stderr).toBe(1);
+    expect(trial.record.error?.code).toBe('stack-changed');
+    expectNothingKept(trial);
+    expect(trial.after.map(({ service, state }) => `${service} ${state}`)).toEqual([
+      'base paused',
+      'top running',
+    ]);
+    expect(trial.after[0]?.startedAt).toBe(trial.before[0]?.startedAt);
+  });
+
   it('must leave a container alone that somebody put in the place of a stopped one', async () => {
     const trial = await meddled(() => stack.compose('up', '-d', '--no-deps', '--force-recreate', 'base'));
     expect(trial.ended.exitCode, trial.ended.stderr).toBe(1);

@@ -55,14 +55,15 @@ export const backUpWith = async (
   };
 };
 
-/** Does `meddle` in the window: everything is quiet, the copy has not begun. */
+/** Does `meddle` in the window (everything is quiet, the copy has not begun), or in another phase of hooks. */
 export const meddleWith = async (
   stack: ScratchStack,
   settings: Settings,
   meddle: () => Promise<unknown>,
+  phase = 'while-stopped',
 ): Promise<Trial> => {
   await using gate = await gateIn(stack.folder);
-  const hooks = [...(settings.hooks ?? []), hostHook('gate', gate.command)];
+  const hooks = [...(settings.hooks ?? []), hostHook('gate', gate.command, { phase })];
   return await backUpWith(stack, { ...settings, hooks }, async (tool) => {
     await tool.line(/hook gate .* begins/);
     await meddle();
