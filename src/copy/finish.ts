@@ -1,13 +1,13 @@
-import { mkdir, rm, rmdir } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { errnoOf, StackBackupError } from '../base/errors.ts';
+import { StackBackupError } from '../base/errors.ts';
 import type { Warning } from '../base/events.ts';
 import type { Checksum, ChecksumWriter } from '../snapshot/checksums.ts';
 import { difference, isTimeCutShort, sideBySide } from '../snapshot/entries/compare.ts';
 import { printable, type RecordEntry, readRecords, sortRecords } from '../snapshot/entries/records.ts';
-import { type Hashed, type HashRequest, hashFiles } from '../snapshot/hashing.ts';
+import type { FileHasher, Hashed, HashRequest } from '../snapshot/hashing.ts';
 import { writeIndex } from '../snapshot/index-file.ts';
-import { indexPath, sourceRecordsPath, workPath } from '../snapshot/layout.ts';
+import { indexPath, sourceRecordsPath } from '../snapshot/layout.ts';
 import { finishArchive } from './finish-archive.ts';
 import type { Copied, CopyResult, CopyTask } from './types.ts';
 import { recordWalk, TreeCount } from './walk.ts';
@@ -20,8 +20,8 @@ export interface FinishOptions {
   /** Somebody kept writing to the source: differences are warnings, and the copy is what counts. */
   readonly live?: boolean;
   readonly signal?: AbortSignal;
-  /** Told the bytes hashed so far, a few times a second. */
-  readonly onProgress?: (bytes: number) => void;
+  /** Hashes files below `snapshot`, for all mounts. */
+  readonly hasher: FileHasher;
 }
 
 /** One entry of the copy, with what the source says where that is what counts later. */
@@ -139,7 +139,7 @@ const linesOf = function* (root: string, entries: readonly RecordEntry[]): Gener
 
 /** Both walks side by side, hashes, index, checksums and size, in one pass. */
 const finishTree = async (copied: Copied, options: FinishOptions): Promise<CopyResult> => {
-  const { snapshot, sums, signal, onProgress } = options;
+  const { snapshot, sums, hasher, signal } = options;
   const { task } = copied;
   const source = sourceRecordsPath(snapshot, task.path);
   const copy = `${source}.copy`;
@@ -150,8 +150,7 @@ const finishTree = async (copied: Copied, options: FinishOptions): Promise<CopyR
   const hashes = new LinkHashes();
   const entries = async function* () {
     const kept = requestsOf(source, copy, task.path, differences);
-    const hashing = { ...(signal ? { signal } : {}), ...(onProgress ? { onProgress } : {}) };
-    for await (const results of hashFiles(snapshot, kept, hashing)) {
+    for await (const results of hasher.hash(kept)) {
       for (const { item } of results)
         count.add({ ...item.entry, links: item.links, identity: String(item.inode) });
       const batch = results.map((result) => hashes.entryOf(result));
@@ -167,24 +166,11 @@ const finishTree = async (copied: Copied, options: FinishOptions): Promise<CopyR
   return { ...copied, ...count.size, lost, index, warnings: [...copied.warnings, ...differences.warnings] };
 };
 
-/** Removes the folder of working files when nothing is in it any more. */
-const tidy = async (snapshot: string): Promise<void> => {
-  try {
-    await rmdir(workPath(snapshot));
-  } catch (thrown) {
-    if (!['ENOENT', 'ENOTEMPTY', 'EEXIST'].includes(errnoOf(thrown) ?? '')) throw thrown;
-  }
-};
-
 /**
  * What remains to do for a copied mount once the services run again. A tree is compared with what its
  * source was (`copy-failed` on the smallest difference), hashed on all cores, and indexed; its checksums go
  * to `sums`. An archive is compressed and indexed; its own checksum comes with `sumOthers`. Memory does not
- * grow with the mount, but for its hard-linked files.
+ * grow with the mount, but for its hard-linked files. Several mounts may be finished at a time.
  */
-export const finishCopy = async (copied: Copied, options: FinishOptions): Promise<CopyResult> => {
-  const result =
-    copied.form === 'archive' ? await finishArchive(copied, options) : await finishTree(copied, options);
-  await tidy(options.snapshot);
-  return result;
-};
+export const finishCopy = (copied: Copied, options: FinishOptions): Promise<CopyResult> =>
+  copied.form === 'archive' ? finishArchive(copied, options) : finishTree(copied, options);

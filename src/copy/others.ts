@@ -1,10 +1,10 @@
-import { readdir } from 'node:fs/promises';
+import { readdir, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { errnoOf, StackBackupError } from '../base/errors.ts';
 import type { ChecksumWriter } from '../snapshot/checksums.ts';
 import { printable } from '../snapshot/entries/records.ts';
-import { type HashRequest, hashFiles } from '../snapshot/hashing.ts';
-import { plainFolders } from '../snapshot/layout.ts';
+import type { FileHasher, HashRequest } from '../snapshot/hashing.ts';
+import { plainFolders, workPath } from '../snapshot/layout.ts';
 import { walk } from './walk.ts';
 
 type Requests = AsyncGenerator<readonly HashRequest<Buffer>[], void, void>;
@@ -50,20 +50,31 @@ async function* plainFiles(snapshot: string, signal: AbortSignal | undefined): R
   }
 }
 
+/** Removes the folder of working files when nothing is in it any more. */
+const tidy = async (snapshot: string): Promise<void> => {
+  try {
+    await rmdir(workPath(snapshot));
+  } catch (thrown) {
+    if (!['ENOENT', 'ENOTEMPTY', 'EEXIST'].includes(errnoOf(thrown) ?? '')) throw thrown;
+  }
+};
+
 /**
  * Adds to `sums` what no `finishCopy` did: archives, indexes, dumps, compose files, logs. Call it when all
- * of them lie in the snapshot folder; then `sums.finish()`, then the manifest.
+ * of them lie in the snapshot folder and nothing is finished any more; then `sums.finish()`, then the manifest.
  */
 export const sumOthers = async (
   snapshot: string,
   sums: ChecksumWriter,
-  options: { readonly signal?: AbortSignal; readonly onProgress?: (bytes: number) => void } = {},
+  hasher: FileHasher,
+  signal?: AbortSignal,
 ): Promise<void> => {
+  await tidy(snapshot);
   const requests = async function* (): Requests {
     yield* archives(snapshot);
-    yield* plainFiles(snapshot, options.signal);
+    yield* plainFiles(snapshot, signal);
   };
-  for await (const results of hashFiles(snapshot, requests(), options)) {
+  for await (const results of hasher.hash(requests())) {
     await sums.add(
       results.map(({ item, sha256, failure }) => {
         if (sha256 === undefined)

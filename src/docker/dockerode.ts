@@ -1,6 +1,6 @@
 import { hostname, release } from 'node:os';
 import type { Readable } from 'node:stream';
-import Docker from 'dockerode';
+import type Docker from 'dockerode';
 import { StackBackupError } from '../base/errors.ts';
 import { demultiplex } from './api/demux.ts';
 import { execIn } from './api/exec.ts';
@@ -25,8 +25,12 @@ const isOld = (apiVersion: string): boolean => {
 
 /** Connects to the engine the docker CLI would use, and makes sure that it answers and is new enough. */
 export const connectEngine = async (endpoint?: Endpoint): Promise<Engine> => {
-  const at = endpoint ?? (await resolveEndpoint());
-  const engine = createEngine(new Docker(at.options), at.address);
+  // It takes long to load, and what needs no engine needs no dockerode.
+  const [at, { default: Dockerode }] = await Promise.all([
+    endpoint ?? resolveEndpoint(),
+    import('dockerode'),
+  ]);
+  const engine = createEngine(new Dockerode(at.options), at.address);
   const info = await engine.info();
   if (isOld(info.apiVersion))
     throw new StackBackupError(

@@ -1,7 +1,6 @@
-import { availableParallelism } from 'node:os';
-import { Worker } from 'node:worker_threads';
 import { StackBackupError } from '../base/errors.ts';
-import type { HashAnswer, HashJob, HashWorkerData } from './hash-worker.ts';
+import { defaultWorkers, HashPool } from './hash-pool.ts';
+import type { HashAnswer, HashJob } from './hash-worker.ts';
 
 /** One thing on its way through `hashFiles`; without a path it only keeps its place. */
 export interface HashRequest<T> {
@@ -34,95 +33,7 @@ const jobBytes = 8 * 1024 * 1024;
 const windowItems = 2_048;
 const progressMs = 250;
 
-/** As many as there are cores: two at least (one reads while the other hashes), four at most (memory). */
-const defaultWorkers = (): number => Math.min(4, Math.max(2, availableParallelism()));
-
-/** Beside this file, under whichever ending it runs: .ts from the sources, .js when built. */
-const workerUrl = (): URL => {
-  const url = new URL('./hash-worker.ts', import.meta.url);
-  if (!import.meta.url.endsWith('.ts')) url.pathname = url.pathname.replace(/\.ts$/, '.js');
-  return url;
-};
-
-interface Job {
-  readonly job: HashJob;
-  readonly resolve: (answer: HashAnswer) => void;
-  readonly reject: (reason: unknown) => void;
-}
-
-/**
- * A few threads that take jobs from one queue, each one at a time. A thread is started when there is a job
- * for it: a small folder needs one, and starting costs more than hashing it.
- */
-class HashPool implements AsyncDisposable {
-  readonly #data: HashWorkerData;
-  readonly #most: number;
-  readonly #idle: Worker[] = [];
-  readonly #all: Worker[] = [];
-  readonly #queue: Job[] = [];
-  readonly #running = new Map<Worker, Job>();
-  #broken: unknown;
-
-  constructor(root: string, workers: number) {
-    this.#data = { root: Buffer.from(root), progress: new SharedArrayBuffer(8) };
-    this.#most = workers;
-  }
-
-  #start(): Worker {
-    const worker = new Worker(workerUrl(), {
-      workerData: this.#data,
-      execArgv: [],
-      resourceLimits: { maxOldGenerationSizeMb: 32, maxYoungGenerationSizeMb: 4 },
-    });
-    worker.on('message', (answer: HashAnswer) => {
-      this.#running.get(worker)?.resolve(answer);
-      this.#running.delete(worker);
-      this.#give(worker);
-    });
-    worker.on('error', (thrown) => this.fail(thrown));
-    this.#all.push(worker);
-    return worker;
-  }
-
-  get bytes(): number {
-    return Number(Atomics.load(new BigInt64Array(this.#data.progress), 0));
-  }
-
-  #give(worker: Worker): void {
-    const job = this.#queue.shift();
-    if (job === undefined) {
-      this.#idle.push(worker);
-      return;
-    }
-    this.#running.set(worker, job);
-    worker.postMessage(job.job, [job.job.paths.buffer]);
-  }
-
-  submit(job: HashJob): Promise<HashAnswer> {
-    const { promise, resolve, reject } = Promise.withResolvers<HashAnswer>();
-    // It may be rejected long before its turn to be awaited comes.
-    promise.catch(() => undefined);
-    if (this.#broken !== undefined) {
-      reject(this.#broken);
-      return promise;
-    }
-    this.#queue.push({ job, resolve, reject });
-    const worker = this.#idle.pop() ?? (this.#all.length < this.#most ? this.#start() : undefined);
-    if (worker !== undefined) this.#give(worker);
-    return promise;
-  }
-
-  /** Rejects everything under way and to come. */
-  fail(reason: unknown): void {
-    this.#broken ??= reason;
-    for (const job of [...this.#running.values(), ...this.#queue.splice(0)]) job.reject(this.#broken);
-    this.#running.clear();
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await Promise.all(this.#all.map((worker) => worker.terminate()));
-  }
-}
+const bytesOf = <T>({ path, size }: HashRequest<T>): number => (path === undefined ? 0 : size);
 
 /** Cuts a stream of requests into what one worker is given at once. */
 async function* jobsOf<T>(
@@ -133,7 +44,7 @@ async function* jobsOf<T>(
   for await (const batch of batches) {
     for (const request of batch) {
       job.push(request);
-      bytes += request.path === undefined ? 0 : request.size;
+      bytes += bytesOf(request);
       if (job.length < jobFiles && bytes < jobBytes) continue;
       yield job;
       job = [];
@@ -179,7 +90,8 @@ async function* inOrder<T>(
       const next = await jobs.next();
       if (next.done) over = true;
       else {
-        waiting.push({ job: next.value, answer: pool.submit(packed(next.value)) });
+        const bytes = next.value.reduce((sum, request) => sum + bytesOf(request), 0);
+        waiting.push({ job: next.value, answer: pool.submit(packed(next.value), bytes) });
         items += next.value.length;
       }
     }
@@ -191,28 +103,50 @@ async function* inOrder<T>(
 }
 
 /**
- * SHA-256 of many files below `root`, on all cores, results in the order of the requests. Neither the number
- * nor the size of the files changes the memory it takes. A file that cannot be read is a result with a
- * `failure`; symlinks and anything else that is not a regular file are such failures, never followed.
- * Rejects with `interrupted` when the signal aborts.
+ * SHA-256 of many files below `root`, on all cores, for as many streams of requests at a time as there are.
+ * Neither the number nor the size of the files changes the memory it takes. A file that cannot be read is a
+ * result with a `failure`; symlinks and anything else that is not a regular file are such failures, never
+ * followed. When the signal aborts, everything under way and to come rejects with `interrupted`.
  */
+export class FileHasher implements AsyncDisposable {
+  readonly #pool: HashPool;
+  readonly #options: HashOptions;
+  readonly #timer: NodeJS.Timeout | undefined;
+  readonly #interrupt = (): void =>
+    this.#pool.fail(
+      new StackBackupError('interrupted', 'hashing was interrupted', { cause: this.#options.signal?.reason }),
+    );
+
+  constructor(root: string, options: HashOptions = {}) {
+    const { signal, onProgress, workers = defaultWorkers() } = options;
+    this.#options = options;
+    this.#pool = new HashPool(root, workers);
+    if (signal?.aborted) this.#interrupt();
+    signal?.addEventListener('abort', this.#interrupt, { once: true });
+    this.#timer = onProgress && setInterval(() => onProgress(this.#pool.bytes), progressMs);
+  }
+
+  /** Results in the order of the requests. */
+  async *hash<T>(
+    requests: AsyncIterable<readonly HashRequest<T>[]>,
+  ): AsyncGenerator<readonly Hashed<T>[], void, void> {
+    yield* inOrder(this.#pool, jobsOf(requests));
+    this.#options.onProgress?.(this.#pool.bytes);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    clearInterval(this.#timer);
+    this.#options.signal?.removeEventListener('abort', this.#interrupt);
+    await this.#pool[Symbol.asyncDispose]();
+  }
+}
+
+/** One stream of requests with a `FileHasher` of its own. */
 export async function* hashFiles<T>(
   root: string,
   requests: AsyncIterable<readonly HashRequest<T>[]>,
   options: HashOptions = {},
 ): AsyncGenerator<readonly Hashed<T>[], void, void> {
-  const { signal, onProgress } = options;
-  await using pool = new HashPool(root, options.workers ?? defaultWorkers());
-  const interrupt = (): void =>
-    pool.fail(new StackBackupError('interrupted', 'hashing was interrupted', { cause: signal?.reason }));
-  if (signal?.aborted) interrupt();
-  signal?.addEventListener('abort', interrupt, { once: true });
-  const timer = onProgress && setInterval(() => onProgress(pool.bytes), progressMs);
-  try {
-    yield* inOrder(pool, jobsOf(requests));
-    onProgress?.(pool.bytes);
-  } finally {
-    clearInterval(timer);
-    signal?.removeEventListener('abort', interrupt);
-  }
+  await using hasher = new FileHasher(root, options);
+  yield* hasher.hash(requests);
 }

@@ -75,8 +75,8 @@ export const modelOf = async (
         },
       ],
     };
-  const model = await composeModel(asked);
-  return { model, files: asked.files, warnings: await driftOf(asked, containers) };
+  const [model, warnings] = await Promise.all([composeModel(asked), driftOf(asked, containers)]);
+  return { model, files: asked.files, warnings };
 };
 
 interface RawHook {

@@ -7,6 +7,7 @@ import { sumOthers } from '../../src/copy/others.ts';
 import { copyTree } from '../../src/copy/tree.ts';
 import type { Copied, CopyResult, CopyTask } from '../../src/copy/types.ts';
 import { ChecksumWriter } from '../../src/snapshot/checksums.ts';
+import { FileHasher } from '../../src/snapshot/hashing.ts';
 import { bindPath, volumePath } from '../../src/snapshot/layout.ts';
 import { writeManifest } from '../../src/snapshot/manifest.ts';
 import type { Manifest, ManifestMount } from '../../src/snapshot/types.ts';
@@ -52,9 +53,10 @@ export const completeSnapshot = async (
   copies: readonly Copied[],
 ): Promise<readonly CopyResult[]> => {
   await using sums = await ChecksumWriter.create(join(folder, 'SHA256SUMS'));
+  await using hasher = new FileHasher(folder);
   const results: CopyResult[] = [];
-  for (const copied of copies) results.push(await finishCopy(copied, { snapshot: folder, sums }));
-  await sumOthers(folder, sums);
+  for (const copied of copies) results.push(await finishCopy(copied, { snapshot: folder, sums, hasher }));
+  await sumOthers(folder, sums, hasher);
   const sha256 = await sums.finish();
   await writeManifest(folder, {
     ...exampleManifest(),

@@ -5,6 +5,7 @@ import { copyTree } from '../../copy/tree.ts';
 import type { Copied } from '../../copy/types.ts';
 import type { BackupPlan, PlannedCopy } from '../../plan/types.ts';
 import type { RunContext } from '../context.ts';
+import { inLanes } from './lanes.ts';
 
 /** Copies at a time: as many as two cores and a spinning disk can stand. */
 const atOnce = 2;
@@ -85,22 +86,8 @@ export const copyAll = async (
   folder: string,
   holder: Holder | undefined,
 ): Promise<readonly Copied[]> => {
-  const giveUp = new AbortController();
-  const shared = { ...context, signal: AbortSignal.any([context.signal, giveUp.signal]) };
-  const waiting = plan.copies.toSorted((a, b) => (b.size?.bytes ?? 0) - (a.size?.bytes ?? 0));
-  const done: Copied[] = [];
-  let failed: { readonly error: unknown } | undefined;
-  const lane = async (): Promise<void> => {
-    for (let next = waiting.shift(); next !== undefined && failed === undefined; next = waiting.shift()) {
-      try {
-        done.push(await copyOne(shared, next, folder, holder));
-      } catch (error) {
-        failed ??= { error };
-        giveUp.abort();
-      }
-    }
-  };
-  await Promise.all(Array.from({ length: atOnce }, lane));
-  if (failed !== undefined) throw (failed as { error: unknown }).error;
-  return done;
+  const largestFirst = plan.copies.toSorted((a, b) => (b.size?.bytes ?? 0) - (a.size?.bytes ?? 0));
+  return inLanes(largestFirst, atOnce, context.signal, (copy, signal) =>
+    copyOne({ ...context, signal }, copy, folder, holder),
+  );
 };

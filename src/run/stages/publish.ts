@@ -5,24 +5,35 @@ import { sumOthers } from '../../copy/others.ts';
 import type { Copied, CopyResult } from '../../copy/types.ts';
 import type { BackupPlan } from '../../plan/types.ts';
 import { ChecksumWriter } from '../../snapshot/checksums.ts';
+import { FileHasher } from '../../snapshot/hashing.ts';
 import { sumsName } from '../../snapshot/layout.ts';
 import { writeManifest } from '../../snapshot/manifest.ts';
 import type { Manifest } from '../../snapshot/types.ts';
 import type { RunContext } from '../context.ts';
+import { inLanes } from './lanes.ts';
 
 /** Containers of other projects may have written on: then a difference to the source is no failure. */
 const isLive = (plan: BackupPlan, copied: Copied): boolean =>
   plan.copies.some((copy) => copy.task.path === copied.task.path && copy.mount.strangers.length > 0);
 
-/** Bytes hashed of all mounts together, as one growing number. */
+/** Mounts finished at a time: while one is listed, compared and indexed, the files of another are hashed. */
+const atOnce = 2;
+
+/** Bytes read of all mounts together, as one growing number; those of archives when each is finished. */
 const progressOf = (context: RunContext, plan: BackupPlan) => {
   const of = plan.copies.reduce((sum, { size }) => sum + (size?.bytes ?? 0), 0);
-  let before = 0;
+  let hashed = 0;
+  let archived = 0;
+  const tell = (): void =>
+    context.emit({ type: 'hash-progress', bytes: Math.min(hashed + archived, of), of });
   return {
-    within: (bytes: number): void =>
-      context.emit({ type: 'hash-progress', bytes: Math.min(before + bytes, of), of }),
-    next: (bytes: number): void => {
-      before += bytes;
+    hashed: (bytes: number): void => {
+      hashed = bytes;
+      tell();
+    },
+    finished: ({ form, bytes }: CopyResult): void => {
+      if (form === 'archive') archived += bytes;
+      tell();
     },
   };
 };
@@ -40,20 +51,15 @@ const finishAll = async (
 ): Promise<{ readonly results: readonly CopyResult[]; readonly sums: Manifest['sums'] }> => {
   await using sums = await ChecksumWriter.create(join(folder, sumsName));
   const progress = progressOf(context, plan);
-  const results: CopyResult[] = [];
-  for (const copy of copied) {
-    const result = await finishCopy(copy, {
-      snapshot: folder,
-      sums,
-      live: isLive(plan, copy),
-      signal: context.signal,
-      onProgress: progress.within,
-    });
+  await using hasher = new FileHasher(folder, { signal: context.signal, onProgress: progress.hashed });
+  const results = await inLanes(copied, atOnce, context.signal, async (copy, signal) => {
+    const live = isLive(plan, copy);
+    const result = await finishCopy(copy, { snapshot: folder, sums, hasher, live, signal });
     for (const warning of result.warnings) context.warn(warning);
-    progress.next(result.bytes);
-    results.push(result);
-  }
-  await sumOthers(folder, sums, { signal: context.signal });
+    progress.finished(result);
+    return result;
+  });
+  await sumOthers(folder, sums, hasher, context.signal);
   return { results, sums: { path: sumsName, sha256: await sums.finish() } };
 };
 

@@ -18,7 +18,9 @@ import { copyTree } from '../../../src/copy/tree.ts';
 import { measure, walk } from '../../../src/copy/walk.ts';
 import { ChecksumWriter } from '../../../src/snapshot/checksums.ts';
 import { comparePaths, type RecordEntry } from '../../../src/snapshot/entries/records.ts';
+import { FileHasher } from '../../../src/snapshot/hashing.ts';
 import { readIndex } from '../../../src/snapshot/index-file.ts';
+import { workPath } from '../../../src/snapshot/layout.ts';
 import { bindTask, volumeTask } from '../../support/made-snapshot.ts';
 import { makeOddTree, must } from '../../support/odd-tree.ts';
 import { collect, temporaryFolder } from '../../support/temporary.ts';
@@ -56,7 +58,8 @@ const attributes = async (root: string): Promise<string> =>
 
 const finish = async (copied: Awaited<ReturnType<typeof copyTree>>, live = false) => {
   await using sums = await ChecksumWriter.create(join(snapshot, 'SHA256SUMS'));
-  const result = await finishCopy(copied, { snapshot, sums, live });
+  await using hasher = new FileHasher(snapshot);
+  const result = await finishCopy(copied, { snapshot, sums, hasher, live });
   await sums.finish();
   return result;
 };
@@ -186,7 +189,8 @@ describe('finishCopy of a tree', () => {
     expect(indexed.map(({ sha256: _, ...entry }) => plain(entry))).toEqual(walked.map(plain));
     for (const entry of indexed) expect(entry.sha256 !== undefined).toBe(entry.type === 'file');
     await must(['sha256sum', '--check', '--strict', '--quiet', 'SHA256SUMS'], snapshot);
-    expect((await readdir(snapshot)).toSorted()).toEqual(['SHA256SUMS', 'index', 'volumes']);
+    expect((await readdir(snapshot)).toSorted()).toEqual(['.work', 'SHA256SUMS', 'index', 'volumes']);
+    expect(await readdir(workPath(snapshot))).toEqual([]);
   });
 
   it('keeps the index readable with standard tools', async () => {
