@@ -1,0 +1,106 @@
+import { StackBackupError } from '../../src/base/errors.ts';
+import type { ContainerDetails, ContainerState, Engine, RestartPolicy } from '../../src/docker/engine.ts';
+
+interface Box {
+  readonly details: ContainerDetails;
+  state: ContainerState;
+  startedAt: number;
+  policy: RestartPolicy;
+}
+
+export type Call = 'inspect' | 'stop' | 'start' | 'pause' | 'unpause' | 'setRestartPolicy' | 'exec' | 'watch';
+
+export interface Told {
+  readonly call: Call;
+  readonly id: string;
+}
+
+/**
+ * An engine in memory, for faults that no real one can be made to have at a chosen call: `fails` is asked
+ * before each call. It keeps to the real one's rules: a stopped container has a new `StartedAt` after its
+ * start, pausing needs a running one, and so on.
+ */
+export const memoryEngine = (
+  containers: readonly ContainerDetails[],
+  fails: (told: Told, count: number) => boolean,
+) => {
+  let clock = 0;
+  let count = 0;
+  const boxes = new Map<string, Box>(
+    containers.map((details) => [
+      details.id,
+      { details, state: details.state, startedAt: clock++, policy: details.restartPolicy },
+    ]),
+  );
+  const calls: Told[] = [];
+  const box = (id: string): Box => {
+    const found = boxes.get(id);
+    if (found === undefined)
+      throw new StackBackupError('engine-failed', 'no such container', { details: { status: 404 } });
+    return found;
+  };
+  const call = async <T>(name: Call, id: string, work: () => T): Promise<T> => {
+    calls.push({ call: name, id });
+    await new Promise((resolve) => setImmediate(resolve));
+    if (fails({ call: name, id }, count++))
+      throw new StackBackupError('engine-failed', `${name} ${id} was made to fail`);
+    return work();
+  };
+  const now = ({ details, state, startedAt, policy }: Box): ContainerDetails => ({
+    ...details,
+    state,
+    startedAt: String(startedAt),
+    restartPolicy: policy,
+    exitCode: 0,
+    health: details.health !== 'none' && state === 'running' ? 'healthy' : details.health,
+  });
+  const engine: Pick<Engine, Call | 'containers'> = {
+    containers: async () => [...boxes.keys()],
+    inspect: (id) => call('inspect', id, () => now(box(id))),
+    stop: (id) =>
+      call('stop', id, () => {
+        box(id).state = 'exited';
+      }),
+    start: (id) =>
+      call('start', id, () => {
+        const one = box(id);
+        if (one.state === 'running') return;
+        one.state = 'running';
+        one.startedAt = clock++;
+      }),
+    pause: (id) =>
+      call('pause', id, () => {
+        const one = box(id);
+        if (one.state !== 'running')
+          throw new StackBackupError('engine-failed', 'not running', { details: { status: 409 } });
+        one.state = 'paused';
+      }),
+    unpause: (id) =>
+      call('unpause', id, () => {
+        const one = box(id);
+        if (one.state !== 'paused')
+          throw new StackBackupError('engine-failed', 'not paused', { details: { status: 409 } });
+        one.state = 'running';
+      }),
+    setRestartPolicy: (id, policy) =>
+      call('setRestartPolicy', id, () => {
+        box(id).policy = policy;
+      }),
+    exec: (id) => call('exec', id, () => 0),
+    watch: (project) => call('watch', project, () => ({ ended: Promise.resolve() })),
+  };
+  return {
+    engine: engine as Engine,
+    calls,
+    states: (): ReadonlyMap<
+      string,
+      { readonly state: string; readonly policy: string; readonly startedAt: number }
+    > =>
+      new Map(
+        [...boxes].map(([id, one]) => [
+          id,
+          { state: one.state, policy: one.policy.name, startedAt: one.startedAt },
+        ]),
+      ),
+  };
+};
