@@ -87,6 +87,8 @@ const tag = (text: string, before: Record<string, string>): Record<string, strin
 const everyInstance = 'every instance of the configuration; without one every running project';
 const types: readonly SnapshotType[] = ['manual', 'scheduled', 'pre-deploy', 'pre-migration', 'pre-restore'];
 const modes: readonly QuiesceMode[] = ['stop', 'pause', 'none'];
+const quiesce = (): Option =>
+  new Option('--quiesce <mode>', 'instead of what the configuration says for the instance').choices(modes);
 
 interface BackupArguments extends RawFlags {
   readonly all?: boolean;
@@ -185,21 +187,18 @@ common(program.command('backup', { isDefault: true }))
   )
   .addOption(new Option('--note <text>', 'a remark, kept in the manifest').default('', 'none'))
   .option('--logs', 'keep the logs of the services too')
-  .addOption(
-    new Option('--quiesce <mode>', 'instead of what the configuration says for the instance').choices(modes),
-  )
+  .addOption(quiesce())
   .action(async (names: string[], given: BackupArguments) => {
+    const all = given.all === true;
+    const overrides = {
+      ...(given.logs === undefined ? {} : { logs: given.logs }),
+      ...(given.quiesce === undefined ? {} : { quiesce: given.quiesce }),
+    };
+    const options = { type: given.type, tags: given.tag, note: given.note };
     await ended(given, (world) =>
       given.dryRun === true
-        ? plan(world, names, given.all === true)
-        : backup(world, names, {
-            all: given.all === true,
-            options: { type: given.type, tags: given.tag, note: given.note },
-            overrides: {
-              ...(given.logs === undefined ? {} : { logs: given.logs }),
-              ...(given.quiesce === undefined ? {} : { quiesce: given.quiesce }),
-            },
-          }),
+        ? plan(world, names, { all, overrides })
+        : backup(world, names, { all, options, overrides }),
     );
   });
 
@@ -207,8 +206,14 @@ common(program.command('plan'))
   .description('what a backup would do: waves, copies, what is left out and why; changes nothing')
   .argument('[instance...]', 'names from the configuration, or running Compose projects')
   .option('--all', everyInstance)
-  .action((names: string[], given: RawFlags & { all?: boolean }) =>
-    ended(given, (world) => plan(world, names, given.all === true)),
+  .addOption(quiesce())
+  .action((names: string[], given: RawFlags & Pick<BackupArguments, 'all' | 'quiesce'>) =>
+    ended(given, (world) =>
+      plan(world, names, {
+        all: given.all === true,
+        overrides: given.quiesce === undefined ? {} : { quiesce: given.quiesce },
+      }),
+    ),
   );
 
 common(program.command('list'))

@@ -1,16 +1,22 @@
 import { planToJson, renderPlan } from '../plan/render.ts';
 import { preflight } from '../run/stages/preflight.ts';
+import type { BackupFlags } from './backup.ts';
 import { plannedBackup } from './session/planned.ts';
 import { instancesOf, openSession, printJson, type World } from './session/session.ts';
 
 /**
- * `stack-backup plan <instance>…` and `--dry-run`: what a backup would do, and that its checks pass.
+ * `stack-backup plan <instance>…` and `--dry-run`: what a backup with these flags would do, and that its checks
+ * pass.
  * Changes nothing, writes nothing.
  */
-export const plan = async (world: World, names: readonly string[], all: boolean): Promise<number> => {
+export const plan = async (
+  world: World,
+  names: readonly string[],
+  { all, overrides }: Pick<BackupFlags, 'all' | 'overrides'>,
+): Promise<number> => {
   const session = await openSession(world);
   for (const instance of await instancesOf(session, names, all)) {
-    const found = await plannedBackup(session, instance);
+    const found = await plannedBackup(session, { ...instance, ...overrides });
     if (!world.flags.json)
       world.stdout.write(
         renderPlan(found, {
