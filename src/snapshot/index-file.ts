@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import { createReadStream, createWriteStream } from 'node:fs';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -28,10 +29,8 @@ interface IndexLine {
   readonly target?: Name;
 }
 
-const nameOf = (bytes: Buffer): Name => {
-  const text = bytes.toString('utf8');
-  return Buffer.from(text, 'utf8').equals(bytes) ? text : { base64: bytes.toString('base64') };
-};
+const nameOf = (bytes: Buffer): Name =>
+  isUtf8(bytes) ? bytes.toString('utf8') : { base64: bytes.toString('base64') };
 
 const bytesOf = (name: Name): Buffer =>
   typeof name === 'string' ? Buffer.from(name, 'utf8') : Buffer.from(name.base64, 'base64');
