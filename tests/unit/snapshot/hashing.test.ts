@@ -3,7 +3,7 @@ import { mkdir, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { removeTree } from '../../../src/base/disk.ts';
-import { type HashRequest, hashFiles } from '../../../src/snapshot/hashing.ts';
+import { FileHasher, type HashRequest, hashFiles } from '../../../src/snapshot/hashing.ts';
 import { below, must, oddNames } from '../../support/odd-tree.ts';
 import { collect, stream, temporaryFolder } from '../../support/temporary.ts';
 
@@ -106,5 +106,30 @@ describe('hashFiles', () => {
       throw new Error('the source broke');
     };
     await expect(collect(hashFiles(folder, source()))).rejects.toThrow('the source broke');
+  });
+});
+
+describe('a FileHasher', () => {
+  it('serves several streams at a time, the one of small files first, each in its order', async () => {
+    const contents = Array.from({ length: 12 }, () => randomBytes(16 * 1024 * 1024));
+    for (const [n, content] of contents.entries()) await writeFile(join(folder, `large-${n}`), content);
+    await writeFile(join(folder, 'small'), 'small');
+    await using hasher = new FileHasher(folder, { workers: 1 });
+    const done: string[] = [];
+    const all = async (name: string, requests: readonly HashRequest<string>[]) => {
+      const results = await collect(hasher.hash(stream([...requests])));
+      done.push(name);
+      return results.map(({ sha256 }) => sha256);
+    };
+    const [large, small] = await Promise.all([
+      all(
+        'large',
+        contents.map((content, n) => request(`large-${n}`, content.length)),
+      ),
+      all('small', [request('small', 5)]),
+    ]);
+    expect(large).toEqual(contents.map(sha256Of));
+    expect(small).toEqual([sha256Of(Buffer.from('small'))]);
+    expect(done).toEqual(['small', 'large']);
   });
 });
