@@ -1,9 +1,9 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Size } from './data.ts';
+import { ownPeak } from './own-peak.ts';
 import { run } from './run.ts';
 import type { Stack } from './stack.ts';
-import type { Tool } from './tool.ts';
 
 /** A way to back up the stack into an empty folder, and how to see what came of it. */
 export interface Method {
@@ -86,10 +86,10 @@ const archive = (stack: Stack): Method => ({
 });
 
 /** The tool, as anybody calls it who has no configuration. */
-const ours = (stack: Stack, { program, preload }: Tool): Method => ({
+const ours = (stack: Stack, program: string): Method => ({
   key: 'ours',
   title: 'stack-backup',
-  command: (out) => [process.execPath, '--import', preload, program, stack.project, '--backups', out],
+  command: (out) => [process.execPath, '--import', ownPeak, program, stack.project, '--backups', out],
   result: async (out, signal) => {
     const name = (await readdir(out)).find((one) => one.startsWith(`${stack.project}-`)) ?? '';
     const snapshot = join(out, name);
@@ -101,8 +101,8 @@ const ours = (stack: Stack, { program, preload }: Tool): Method => ({
   },
 });
 
-export const methodsFor = (stack: Stack, tool: Tool): readonly Method[] => [
+export const methodsFor = (stack: Stack, program: string): readonly Method[] => [
   script(stack),
   archive(stack),
-  ours(stack, tool),
+  ours(stack, program),
 ];
