@@ -1,4 +1,3 @@
-#!/usr/bin/env node
 import './base/memory.ts';
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';

@@ -101,6 +101,18 @@ const skipReason = (
   return undefined;
 };
 
+/** A volume left out because its writer keeps running is only as safe as that writer's dumps. */
+const unkept = (mount: Mount, instance: Instance, users: Users): readonly Warning[] => {
+  const writers = [...new Set(liveWriters(mount, users))];
+  const isDumped = (service: string): boolean =>
+    instance.hooks.some(
+      (hook) => hook.service === service && (hook.kind !== 'command' || hook.save !== undefined),
+    );
+  if (!isWanted(mount, instance) || writers.length === 0 || writers.some(isDumped)) return [];
+  const message = `${mount.name} is kept nowhere: ${writers.join(', ')} keeps running (quiesce: none) and no hook dumps it`;
+  return [{ code: 'not-kept', about: mount.name, message }];
+};
+
 /** What is copied and how, and what is left out and why. Pure. */
 export const decideMounts = (
   instance: Instance,
@@ -123,6 +135,7 @@ export const decideMounts = (
     const without = skipReason(mount, wanted, instance, users);
     if (without !== undefined) {
       skipped.push(skip(mount, without));
+      warnings.push(...unkept(mount, instance, users));
       continue;
     }
     const method = methodOf(mount, instance);

@@ -43,6 +43,7 @@ test('the tarball holds the program, its types and the schemas, and no sources o
     expect.arrayContaining([
       'package/package.json',
       'package/LICENSE',
+      'package/dist/main.js',
       'package/dist/cli.js',
       'package/dist/index.d.ts',
       'package/schemas/config.schema.json',

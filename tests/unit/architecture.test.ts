@@ -19,6 +19,7 @@ const rooms = [
   'notify',
   'commands',
   'cli.ts',
+  'main.ts',
   'index.ts',
 ];
 

@@ -17,14 +17,9 @@ const holdPolicy = async (context: RunContext, entry: LedgerEntry): Promise<void
   await context.engine.setRestartPolicy(entry.container.id, { name: 'no', maximumRetryCount: 0 });
 };
 
-/**
- * Hooks before the stop may take an hour. What has ended by itself meanwhile must not be started again, and
- * what somebody has frozen would be thawed by a stop: that one is refused.
- */
-const hasEnded = async (context: RunContext, entry: LedgerEntry): Promise<boolean> => {
-  const { id, name, service, stateBefore } = entry.container;
-  const now = await context.engine.inspect(id);
-  if (now.state === 'paused' && stateBefore !== 'paused')
+const assertNotFrozen = (entry: LedgerEntry, state: string): void => {
+  const { name, stateBefore } = entry.container;
+  if (state === 'paused' && stateBefore !== 'paused')
     throw new StackBackupError(
       'stack-changed',
       `${name} was frozen by somebody else after the run had begun`,
@@ -32,12 +27,30 @@ const hasEnded = async (context: RunContext, entry: LedgerEntry): Promise<boolea
         next: 'Run the backup again when nobody else is changing the stack.',
       },
     );
+};
+
+/**
+ * Whether a container has ended already. Hooks before the stop may take an hour: what has ended by itself
+ * before anything was stopped must not be started again. But what ends once the stop is under way may have
+ * ended because what it talks to is gone: that one is brought back with the others.
+ */
+const hasEnded = async (context: RunContext, ledger: Ledger, entry: LedgerEntry): Promise<boolean> => {
+  const { id, name, service } = entry.container;
+  const now = await context.engine.inspect(id);
+  assertNotFrozen(entry, now.state);
   if (now.state !== 'exited' && now.state !== 'dead') return false;
-  entry.ended = true;
   entry.exitCode = now.exitCode;
   entry.startedAt = now.startedAt;
+  const isUnderWay = [...ledger.values()].some((other) => other.askedAt !== undefined);
+  if (isUnderWay && entry.container.action === 'stop') {
+    await holdPolicy(context, entry);
+    entry.askedAt = context.clock.tick();
+    entry.quietAt = entry.askedAt;
+    return true;
+  }
+  entry.ended = true;
   const message = `${name} ended by itself (exit code ${now.exitCode}) before it was to be made quiet; it stays so`;
-  context.warn({ code: 'ended-by-itself', about: service, message, notice: true });
+  context.warn({ code: 'ended-by-itself', about: service, message, ...(isUnderWay ? {} : { notice: true }) });
   return true;
 };
 
@@ -142,7 +155,7 @@ export const quietDown = async (
     if (failed !== undefined) return;
     try {
       context.signal.throwIfAborted();
-      if (await hasEnded(context, entry)) return;
+      if (await hasEnded(context, ledger, entry)) return;
       announce(context, plan, told, id);
       await (entry.container.action === 'stop' ? stopOne(context, plan, entry) : pauseOne(context, entry));
     } catch (error) {

@@ -172,3 +172,24 @@ describe('planBackup: needs and prediction', () => {
     expect(planBackup(instanceWith(), stack, new Map([['in', size]]), before).predictedDowntimeMs).toBe(6000);
   });
 });
+
+describe('planBackup: quiesce none', () => {
+  const sketches = [{ id: 'a', mounts: [volumeMount('live', '/1')] }];
+  const hook = {
+    name: 'dump',
+    phase: 'before-stop',
+    timeout: 1000,
+    onFailure: 'abort',
+    kind: 'command',
+    service: 'a',
+  } as const;
+  const codes = (over: Partial<Instance>): string[] =>
+    plan(sketches, { quiesce: 'none', ...over }).warnings.map((warning) => warning.code);
+
+  it('warns when a volume is neither copied nor dumped', () => {
+    expect(codes({})).toEqual(['not-kept']);
+    expect(codes({ hooks: [{ ...hook, command: ['true'] }] })).toEqual(['not-kept']);
+    expect(codes({ hooks: [{ ...hook, command: ['dump'], save: 'all.dump' }] })).toEqual([]);
+    expect(codes({ exclude: ['live'] })).toEqual([]);
+  });
+});
