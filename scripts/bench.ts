@@ -38,7 +38,7 @@ const bench = async (): Promise<void> => {
     for (let place = 0; place < methods.length; place++) {
       const method = methods[(round + place) % methods.length];
       if (method === undefined) continue;
-      const turn = await takeTurn(stack, method, signal);
+      const turn = await takeTurn(stack, method, round, signal);
       say(`round ${round + 1}, ${method.title}: ${shown(turn)}`);
       turns.push(turn);
     }
