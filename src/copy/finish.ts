@@ -143,8 +143,11 @@ const finishTree = async (copied: Copied, options: FinishOptions): Promise<CopyR
   const { task } = copied;
   const source = sourceRecordsPath(snapshot, task.path);
   const copy = `${source}.copy`;
-  await recordWalk(join(snapshot, task.path), copy, signal);
-  await Promise.all([sortRecords(source, signal), sortRecords(copy, signal)]);
+  const listCopy = async (): Promise<void> => {
+    await recordWalk(join(snapshot, task.path), copy, signal);
+    await sortRecords(copy, signal);
+  };
+  await Promise.all([listCopy(), sortRecords(source, signal)]);
   const differences = new Differences(task, options.live === true);
   const count = new TreeCount();
   const hashes = new LinkHashes();
