@@ -10,6 +10,7 @@ const pages = [
   'docs/configuration.md',
   'docs/development.md',
   'docs/how-it-works.md',
+  'docs/performance.md',
   'docs/snapshot-format.md',
   'docs/troubleshooting.md',
   'examples/core/README.md',
