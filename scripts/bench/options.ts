@@ -12,7 +12,7 @@ export interface Options {
   readonly folder: string;
 }
 
-export const usage = `npm run bench -- [--rounds N] [--scale S] [--folder DIR]
+const usage = `npm run bench -- [--rounds N] [--scale S] [--folder DIR]
   --rounds N    turns of each method (default 5)
   --scale S     size of the stack, 1 = 2 GB in 50,000 files (default 1; 0.1 for a quick try)
   --folder DIR  where the backups are written, on the engine's own file system (default: the system's /tmp)`;
