@@ -80,7 +80,10 @@ const keepable = (mounts: readonly ContainerMount[], path: string): ContainerMou
       `${quoted(path)} lies in no mount of the container`,
       mounts.length === 0
         ? 'Keep the database in a volume: what lies in the container itself is lost with it.'
-        : `Give a path below one of its mounts: ${mounts.map((it) => quoted(it.destination)).join(', ')}.`,
+        : `Give a path below one of its mounts: ${mounts
+            .map((it) => quoted(it.destination))
+            .sort()
+            .join(', ')}.`,
     );
   if (mount.type !== 'volume' && mount.type !== 'bind')
     throw refuse(
