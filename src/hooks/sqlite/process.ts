@@ -53,6 +53,10 @@ const findingsOf = (database: DatabaseSync, check: 'quick' | 'full'): readonly s
   return lines.length === 1 && lines[0] === 'ok' ? [] : lines;
 };
 
+/** SQLITE_BUSY and SQLITE_LOCKED, whatever their extended form. */
+const isLocked = (error: unknown): boolean =>
+  error instanceof Error && 'errcode' in error && [5, 6].includes(Number(error.errcode) & 0xff);
+
 const checkpointOf = (database: DatabaseSync): SqliteAnswer['checkpoint'] | undefined => {
   const run = (mode: 'PASSIVE' | 'TRUNCATE') =>
     database.prepare(`PRAGMA wal_checkpoint(${mode})`).get() as {
@@ -60,11 +64,19 @@ const checkpointOf = (database: DatabaseSync): SqliteAnswer['checkpoint'] | unde
       log: number;
       checkpointed: number;
     };
+  // Asked with the longer patience: a rollback journal has nothing to carry over, and its writers lock readers out.
+  const { journal_mode: journal } = database.prepare('PRAGMA journal_mode').get() as { journal_mode: string };
+  if (journal !== 'wal') return undefined;
   database.exec(`PRAGMA busy_timeout = ${checkpointPatience}`);
-  // The passive one first carries over the bulk without locking anybody out.
-  if (run('PASSIVE').log < 0) return undefined;
-  const { busy, log, checkpointed } = run('TRUNCATE');
-  return { busy: busy !== 0, frames: log, done: checkpointed };
+  try {
+    // The passive one first carries over the bulk without locking anybody out.
+    if (run('PASSIVE').log < 0) return undefined;
+    const { busy, log, checkpointed } = run('TRUNCATE');
+    return { busy: busy !== 0, frames: log, done: checkpointed };
+  } catch (error) {
+    if (isLocked(error)) return { busy: true, frames: 0, done: 0 };
+    throw error;
+  }
 };
 
 const work = async (request: SqliteRequest): Promise<SqliteAnswer> => {
