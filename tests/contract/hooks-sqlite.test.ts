@@ -130,12 +130,18 @@ describe.each(['wal', 'delete'])('a database with a live writer in a container, 
 
   it('is copied as a whole also after its container was killed', async () => {
     await docker('kill', app.id);
+    const left = await readdir(join(live, '..'));
     const context = hookContext([await app.observed()], { engine, folder, phase: 'while-stopped' });
     await checkHook(hookFor({ phase: 'while-stopped' }), context);
     const result = await runHook(hookFor({ phase: 'while-stopped' }), context);
     expect(result.warnings).toEqual([]);
     const [a, b] = rowsOf(join(folder, result.dumps[0]?.path ?? ''));
     expect(a).toBe(b);
-    expect(await readdir(join(live, '..'))).toEqual(['shop.db']);
+    // A log or a hot journal is taken in and gone. A journal that was killed before its header was written means
+    // nothing to SQLite, which leaves it where it is.
+    const now = await readdir(join(live, '..'));
+    if (mode === 'wal') expect(now).toEqual(['shop.db']);
+    else expect(left).toEqual(expect.arrayContaining(now));
+    expect(now).toContain('shop.db');
   });
 });

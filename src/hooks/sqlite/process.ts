@@ -27,8 +27,11 @@ export interface SqliteAnswer {
   readonly checkpoint?: { readonly busy: boolean; readonly frames: number; readonly done: number };
 }
 
-/** How long a lock of the application is waited for, in milliseconds. */
-const patience = 5_000;
+/**
+ * How long a lock of the application is waited for, in milliseconds. Long, because a busy writer with a
+ * rollback journal can keep readers out for seconds on a slow disk; the hook's own timeout is the real limit.
+ */
+const patience = 60_000;
 /** While a truncating checkpoint waits for readers it keeps writers out: not for long, then. */
 const checkpointPatience = 1_000;
 const mostFindings = 20;
@@ -53,9 +56,17 @@ const findingsOf = (database: DatabaseSync, check: 'quick' | 'full'): readonly s
   return lines.length === 1 && lines[0] === 'ok' ? [] : lines;
 };
 
-/** SQLITE_BUSY and SQLITE_LOCKED, whatever their extended form. */
-const isLocked = (error: unknown): boolean =>
-  error instanceof Error && 'errcode' in error && [5, 6].includes(Number(error.errcode) & 0xff);
+const busy = 5;
+const locked = 6;
+
+/**
+ * SQLite's result code of an error. 0 is that of a backup that could not get its read lock: Node.js reports
+ * it with the state of the *target*, where nothing is wrong ("not an error").
+ */
+const codeOf = (error: unknown): number =>
+  error instanceof Error && 'errcode' in error ? Number(error.errcode) : -1;
+
+const isLocked = (error: unknown): boolean => [busy, locked].includes(codeOf(error) & 0xff);
 
 const checkpointOf = (database: DatabaseSync): SqliteAnswer['checkpoint'] | undefined => {
   const run = (mode: 'PASSIVE' | 'TRUNCATE') =>
@@ -88,7 +99,9 @@ const work = async (request: SqliteRequest): Promise<SqliteAnswer> => {
     if (request.target === undefined) answer = { ...answer, findings: findingsOf(source, request.check) };
     else {
       // All pages in one step: between steps a writer would make SQLite begin anew, for ever under load.
-      await backup(source, request.target, { rate: allPages });
+      await backup(source, request.target, { rate: allPages }).catch((error: unknown) => {
+        throw codeOf(error) === 0 ? Object.assign(new Error('database is locked'), { errcode: busy }) : error;
+      });
       // The copy holds the same pages, damage included, and checking it locks nobody out.
       // immutable: nothing else opens it, and no -wal or -shm is put beside it.
       using copy = new DatabaseSync(openUrl(request.target, { mode: 'ro', immutable: '1' }), {
@@ -101,8 +114,10 @@ const work = async (request: SqliteRequest): Promise<SqliteAnswer> => {
     const checkpoint = checkpointOf(source);
     return checkpoint === undefined ? answer : { ...answer, checkpoint };
   } catch (error) {
-    const code = error instanceof Error && 'errcode' in error ? Number(error.errcode) : 0;
-    return { ...answer, failure: { code, message: error instanceof Error ? error.message : String(error) } };
+    return {
+      ...answer,
+      failure: { code: codeOf(error), message: error instanceof Error ? error.message : String(error) },
+    };
   }
 };
 
