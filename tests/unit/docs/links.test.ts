@@ -11,6 +11,7 @@ const pages = [
   'docs/development.md',
   'docs/how-it-works.md',
   'docs/performance.md',
+  'docs/reliability.md',
   'docs/snapshot-format.md',
   'docs/troubleshooting.md',
   'examples/core/README.md',
