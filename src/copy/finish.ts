@@ -1,5 +1,6 @@
-import { mkdir, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { makeFolderIn } from '../base/disk.ts';
 import { StackBackupError } from '../base/errors.ts';
 import type { Warning } from '../base/events.ts';
 import type { Checksum, ChecksumWriter } from '../snapshot/checksums.ts';
@@ -8,7 +9,7 @@ import { printable, type RecordEntry, readRecords, sortRecords } from '../snapsh
 import type { FileHasher, Hashed, HashRequest } from '../snapshot/hashing.ts';
 import { writeIndex } from '../snapshot/index-file.ts';
 import { indexPath, sourceRecordsPath } from '../snapshot/layout.ts';
-import { finishArchive } from './finish-archive.ts';
+import { finishArchive } from './archive/finish.ts';
 import type { Copied, CopyResult, CopyTask } from './types.ts';
 import { recordWalk, TreeCount } from './walk.ts';
 
@@ -162,7 +163,7 @@ const finishTree = async (copied: Copied, options: FinishOptions): Promise<CopyR
     }
   };
   const index = indexPath(task.path);
-  await mkdir(dirname(join(snapshot, index)), { recursive: true, mode: 0o700 });
+  await makeFolderIn(dirname(join(snapshot, index)));
   await writeIndex(join(snapshot, index), entries(), signal);
   await Promise.all([rm(source), rm(copy)]);
   const lost = differences.timesCut ? [...copied.lost, 'ns-times'] : copied.lost;

@@ -1,5 +1,5 @@
 import type { SnapshotReaders } from '../snapshot/verify.ts';
-import { listArchive } from './archive.ts';
+import { listArchive } from './archive/archive.ts';
 import { recordWalk } from './walk.ts';
 
 /** How `verifySnapshot` reads trees and archives. */

@@ -2,7 +2,7 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { removeTree } from '../../src/base/disk.ts';
-import { copyThroughEngine } from '../../src/copy/archive.ts';
+import { copyThroughEngine } from '../../src/copy/archive/archive.ts';
 import { readers } from '../../src/copy/readers.ts';
 import type { CopyResult, CopyTask } from '../../src/copy/types.ts';
 import { walk } from '../../src/copy/walk.ts';

@@ -1,6 +1,6 @@
-import { mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { copyThroughEngine } from '../../copy/archive.ts';
+import { makeFolderIn } from '../../base/disk.ts';
+import { copyThroughEngine } from '../../copy/archive/archive.ts';
 import { copyTree } from '../../copy/tree.ts';
 import type { Copied } from '../../copy/types.ts';
 import type { BackupPlan, PlannedCopy } from '../../plan/types.ts';
@@ -46,7 +46,7 @@ const copyOne = async (
 ): Promise<Copied> => {
   const { task, size, mount } = planned;
   const from = context.clock.tick();
-  await mkdir(dirname(join(folder, task.path)), { recursive: true, mode: 0o700 });
+  await makeFolderIn(dirname(join(folder, task.path)));
   context.emit({
     type: 'copy-started',
     mount: mount.name,

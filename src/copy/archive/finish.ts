@@ -1,12 +1,12 @@
 import { mkdir, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { readRecords, sortRecords } from '../snapshot/entries/records.ts';
-import { recordEntries } from '../snapshot/entries/write.ts';
-import { writeIndex } from '../snapshot/index-file.ts';
-import { indexPath, sourceRecordsPath, workPath } from '../snapshot/layout.ts';
+import { readRecords, sortRecords } from '../../snapshot/entries/records.ts';
+import { recordEntries } from '../../snapshot/entries/write.ts';
+import { writeIndex } from '../../snapshot/index-file.ts';
+import { indexPath, sourceRecordsPath, workPath } from '../../snapshot/layout.ts';
+import type { Copied, CopyResult } from '../types.ts';
+import { TreeCount } from '../walk.ts';
 import { compressArchive, listArchive, rawArchiveOf } from './archive.ts';
-import type { Copied, CopyResult } from './types.ts';
-import { TreeCount } from './walk.ts';
 
 /** Lists (with hashes) and compresses the raw archive of a mount, then indexes it. */
 export const finishArchive = async (

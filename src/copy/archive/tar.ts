@@ -1,6 +1,6 @@
-import { StackBackupError } from '../base/errors.ts';
-import { printable, type RecordEntry } from '../snapshot/entries/records.ts';
-import type { EntryType } from './types.ts';
+import { StackBackupError } from '../../base/errors.ts';
+import { printable, type RecordEntry } from '../../snapshot/entries/records.ts';
+import type { EntryType } from '../types.ts';
 
 const blockSize = 512;
 const zeros = Buffer.alloc(blockSize);

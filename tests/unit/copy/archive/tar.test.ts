@@ -3,13 +3,13 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { removeTree } from '../../../src/base/disk.ts';
-import { listArchive } from '../../../src/copy/archive.ts';
-import { TarReader } from '../../../src/copy/tar.ts';
-import { walk } from '../../../src/copy/walk.ts';
-import { comparePaths, type RecordEntry } from '../../../src/snapshot/entries/records.ts';
-import { makeOddTree, must } from '../../support/odd-tree.ts';
-import { collect, temporaryFolder } from '../../support/temporary.ts';
+import { removeTree } from '../../../../src/base/disk.ts';
+import { listArchive } from '../../../../src/copy/archive/archive.ts';
+import { TarReader } from '../../../../src/copy/archive/tar.ts';
+import { walk } from '../../../../src/copy/walk.ts';
+import { comparePaths, type RecordEntry } from '../../../../src/snapshot/entries/records.ts';
+import { makeOddTree, must } from '../../../support/odd-tree.ts';
+import { collect, temporaryFolder } from '../../../support/temporary.ts';
 
 let folder = '';
 beforeAll(async () => {

@@ -5,14 +5,14 @@ import { dirname, join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { constants, createZstdCompress, createZstdDecompress } from 'node:zlib';
-import { makePrivateDirectory } from '../base/disk.ts';
-import { asStackBackupError, errnoOf, messageOf, StackBackupError } from '../base/errors.ts';
-import type { Engine } from '../docker/engine.ts';
-import type { RecordEntry } from '../snapshot/entries/records.ts';
-import { rawArchivePath } from '../snapshot/layout.ts';
+import { makePrivateDirectory } from '../../base/disk.ts';
+import { asStackBackupError, errnoOf, messageOf, StackBackupError } from '../../base/errors.ts';
+import type { Engine } from '../../docker/engine.ts';
+import type { RecordEntry } from '../../snapshot/entries/records.ts';
+import { rawArchivePath } from '../../snapshot/layout.ts';
+import type { CopyOptions } from '../tree.ts';
+import type { Copied, CopyTask } from '../types.ts';
 import { TarReader } from './tar.ts';
-import type { CopyOptions } from './tree.ts';
-import type { Copied, CopyTask } from './types.ts';
 
 /** What the archive API of the engine cannot carry (docs: DOCKER-FACTS). */
 const lostByEngine: readonly string[] = ['xattrs', 'acls', 'ns-times', 'sockets', 'holes'];
