@@ -58,6 +58,12 @@ interface Gathered {
 
 const nothing: Gathered = { envFile: undefined, passwords: new Map(), problems: [] };
 
+const limitsOf = (raw: RawInstance['limits']): Instance['limits'] => ({
+  health: duration(raw?.health, '2m'),
+  maxDowntime: duration(raw?.max_downtime, '0s'),
+  engine: duration(raw?.engine, '10m'),
+});
+
 const rawInstance = (config: LoadedConfig, name: string): RawInstance => config.raw.instances?.[name] ?? {};
 
 const gather = async (config: LoadedConfig, name: string): Promise<Gathered> => {
@@ -130,11 +136,9 @@ const toInstance = (
     copy: raw.copy ?? 'auto',
     hooks: resolveHooks(raw.hooks ?? [], folder, gathered.passwords),
     logs: raw.logs ?? false,
-    limits: {
-      health: duration(raw.limits?.health, '2m'),
-      maxDowntime: duration(raw.limits?.max_downtime, '0s'),
-    },
+    limits: limitsOf(raw.limits),
     from: 'config',
+    configFile: config.file,
   };
 };
 
@@ -156,6 +160,6 @@ export const instanceFromRunning = (project: string, backups: string, timezone: 
   copy: 'auto',
   hooks: [],
   logs: false,
-  limits: { health: duration(undefined, '2m'), maxDowntime: duration(undefined, '0s') },
+  limits: limitsOf(undefined),
   from: 'running',
 });

@@ -100,6 +100,7 @@ const furtherLines = (stack: SampleStack): readonly string[] => {
     '    # limits:',
     '    #   health: 2m                # how long a healthy service may take to be healthy again',
     '    #   max_downtime: 10m         # give up the copy when services have been down this long',
+    '    #   engine: 10m               # how long to wait for an engine that has gone away',
     '    # services:',
     `    #   ${yamlText(service)}:`,
     '    #     quiesce: none           # keep this one running; then only its dumps can be trusted',

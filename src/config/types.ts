@@ -74,7 +74,11 @@ export interface Instance {
     readonly health: Duration;
     /** When it is reached the copy is abandoned and the services come back. 0 = no limit. */
     readonly maxDowntime: Duration;
+    /** How long an engine that has gone away is waited for before the services count as down. */
+    readonly engine: Duration;
   };
   /** `config` or `running`: where this instance was found. */
   readonly from: 'config' | 'running';
+  /** Absolute path of the configuration that names it. */
+  readonly configFile?: string;
 }

@@ -18,7 +18,7 @@ export const instanceWith = (over: Partial<Instance> = {}): Instance => ({
   copy: 'auto',
   hooks: [],
   logs: false,
-  limits: { health: 120_000, maxDowntime: 0 },
+  limits: { health: 120_000, maxDowntime: 0, engine: 600_000 },
   from: 'running',
   ...over,
 });

@@ -42,6 +42,7 @@ const instanceRules = (name: string, instance: LooseInstance): Finding[] => {
     ...timezoneRule([...path, 'timezone'], instance.timezone),
     ...durationRule([...path, 'limits', 'health'], instance.limits?.health, 'refused'),
     ...durationRule([...path, 'limits', 'max_downtime'], instance.limits?.max_downtime, 'allowed'),
+    ...durationRule([...path, 'limits', 'engine'], instance.limits?.engine, 'refused'),
     ...hookRules(path, instance),
   ];
 };

@@ -45,7 +45,7 @@ describe('an instance', () => {
       copy: 'auto',
       hooks: [],
       logs: false,
-      limits: { health: 120_000, maxDowntime: 0 },
+      limits: { health: 120_000, maxDowntime: 0, engine: 600_000 },
       from: 'config',
     });
   });
@@ -68,7 +68,7 @@ instances:
     exclude: ["b*"]
     copy: api
     logs: true
-    limits: { health: 30s, max_downtime: 1h30m }
+    limits: { health: 30s, max_downtime: 1h30m, engine: 1m }
   shop:
 `,
       'etc/core.env': 'A=1\n',
@@ -88,7 +88,7 @@ instances:
       copy: 'api',
       hooks: [],
       logs: true,
-      limits: { health: 30_000, maxDowntime: 5_400_000 },
+      limits: { health: 30_000, maxDowntime: 5_400_000, engine: 60_000 },
       from: 'config',
     });
     const shop = await instanceOf(etc, {}, 'shop');
@@ -361,7 +361,7 @@ describe('any valid configuration', () => {
     copy: fc.constantFrom('auto', 'host', 'api'),
     hooks: fc.array(hook, { maxLength: 4 }),
     logs: fc.boolean(),
-    limits: optional({ health: duration, max_downtime: duration }),
+    limits: optional({ health: duration, max_downtime: duration, engine: duration }),
   });
   const config = optional({
     backups: plain,
