@@ -8,7 +8,7 @@ export interface HookContext {
   readonly engine: Engine;
   /** The engine's host paths can be read from here. */
   readonly hostPaths: boolean;
-  readonly stack: Stack;
+  readonly stack: Pick<Stack, 'project' | 'containers'>;
   /** The container to run in (lowest replica number that runs); absent for host commands. */
   readonly container?: StackContainer;
   /** Absolute folder `<snapshot being written>`; dumps go to `dumps/<service>/…` below it. */

@@ -18,7 +18,7 @@ const isUp = (container: StackContainer): boolean =>
   ['running', 'restarting', 'paused'].includes(container.details.state);
 
 /** The mode that the configuration asks for. */
-export const modeOf = (instance: Instance, service: string): QuiesceMode =>
+export const modeOf = (instance: Pick<Instance, 'quiesce' | 'services'>, service: string): QuiesceMode =>
   instance.services[service]?.quiesce ?? instance.quiesce;
 
 /** Something others wait for to *end*: starting it again would run it anew. */

@@ -11,6 +11,8 @@ export interface RunContext {
   readonly emit: Emit;
   /** Aborts when the run is interrupted. Steps that bring services back never look at it. */
   readonly signal: AbortSignal;
+  /** Puts on disk that a container had ended by itself: a recovery must leave it so, too. */
+  readonly noteEnded?: (id: string) => Promise<void>;
   /** Adds to the run's warnings, and tells the listeners. */
   readonly warn: (warning: Warning) => void;
 }

@@ -23,6 +23,8 @@ export interface LedgerEntry {
   servingAt?: number;
   /** Why it could not be brought back. */
   down?: string;
+  /** It is no more: trying again cannot bring it back. */
+  gone?: true;
 }
 
 /** The book of a quiesce: what was done is written here before it is done, and undone from here. */

@@ -28,6 +28,7 @@ const noteDown = async (
 ): Promise<void> => {
   const isGone = statusOf(error) === 404;
   if (isGone && (await isReplaced(context, way, entry))) return;
+  if (isGone) entry.gone = true;
   entry.down = isGone ? 'it was removed while it was stopped' : messageOf(error);
 };
 
@@ -64,7 +65,7 @@ const startOne = async (context: RunContext, way: WayBack, entry: LedgerEntry): 
   await engine.start(container.id);
   entry.backAt = clock.tick();
   told(context, entry, 'started');
-  await runLifecycle(context, container, 'post_start', way.postStart(container.service));
+  await runLifecycle(context, container, 'post_start', await way.postStart(container.service));
   if (container.stateBefore === 'paused') await engine.pause(container.id);
 };
 

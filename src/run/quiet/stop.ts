@@ -49,6 +49,7 @@ const hasEnded = async (context: RunContext, ledger: Ledger, entry: LedgerEntry)
     return true;
   }
   entry.ended = true;
+  await context.noteEnded?.(id);
   const message = `${name} ended by itself (exit code ${now.exitCode}) before it was to be made quiet; it stays so`;
   context.warn({ code: 'ended-by-itself', about: service, message, ...(isUnderWay ? {} : { notice: true }) });
   return true;

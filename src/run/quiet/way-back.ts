@@ -13,7 +13,8 @@ export interface WayBack {
   readonly known: readonly string[];
   /** How long a container that was healthy may take to be healthy again, ms. */
   readonly healthMs: number;
-  readonly postStart: (service: string) => readonly LifecycleHook[];
+  /** Asked after the start: a recovery reads the compose files while the services come up. */
+  readonly postStart: (service: string) => readonly LifecycleHook[] | Promise<readonly LifecycleHook[]>;
 }
 
 /** The way back out of a plan. */

@@ -2,10 +2,9 @@ import { messageOf, StackBackupError } from '../../base/errors.ts';
 import type { HookConfig, HookPhase } from '../../config/types.ts';
 import { runHook } from '../../hooks/registry.ts';
 import type { HookResult } from '../../hooks/types.ts';
-import type { BackupPlan } from '../../plan/types.ts';
 import type { ManifestDump, ManifestHook } from '../../snapshot/types.ts';
 import type { RunContext } from '../context.ts';
-import { hookContext } from './preflight.ts';
+import { type HookPlan, hookContext } from './preflight.ts';
 
 /** What the hooks of a run brought so far; filled phase by phase. */
 export interface HookBook {
@@ -27,7 +26,7 @@ const note = (book: HookBook, hook: HookConfig, ok: boolean, ms: number, summary
 
 const runOne = async (
   context: RunContext,
-  plan: BackupPlan,
+  plan: HookPlan,
   hook: HookConfig,
   run: HookRun,
   book: HookBook,
@@ -63,7 +62,7 @@ const runOne = async (
  */
 export const runHooks = async (
   context: RunContext,
-  plan: BackupPlan,
+  plan: HookPlan,
   phase: HookPhase,
   run: HookRun,
   book: HookBook,

@@ -99,10 +99,16 @@ export const assertSpace = async (plan: BackupPlan): Promise<void> => {
     );
 };
 
+/** What hooks need of a plan: a recovery has no more than that. */
+export type HookPlan = Pick<BackupPlan, 'hooks'> & {
+  readonly instance: Pick<BackupPlan['instance'], 'name' | 'quiesce' | 'services'>;
+  readonly stack: HookContext['stack'];
+};
+
 /** The context of one hook in one phase. */
 export const hookContext = (
   context: RunContext,
-  plan: BackupPlan,
+  plan: HookPlan,
   hook: HookConfig,
   about: Pick<HookContext, 'folder' | 'run'> & Partial<Pick<HookContext, 'outcome' | 'snapshot'>>,
 ): HookContext => {
