@@ -31,7 +31,8 @@ export const atomicWrite = async (path: string, data: string | Uint8Array, mode 
     }
     await rename(temporary, path);
   } catch (thrown) {
-    await rm(temporary, { force: true });
+    // What went wrong counts, not that a disk like that keeps the file too.
+    await rm(temporary, { force: true }).catch(() => undefined);
     throw thrown;
   }
   await fsyncDirectory(dirname(path));
@@ -42,11 +43,39 @@ export const makePrivateDirectory = async (path: string): Promise<void> => {
   await mkdir(path, { recursive: true, mode: 0o700 });
 };
 
+/**
+ * Makes a folder in one that exists, private as well; one that is there already is as good. Unlike
+ * `makePrivateDirectory` it never makes a parent: below a folder whose disk was unmounted nothing is made.
+ */
+export const makeFolderIn = async (path: string): Promise<void> => {
+  try {
+    await mkdir(path, { mode: 0o700 });
+  } catch (thrown) {
+    if (errnoOf(thrown) !== 'EEXIST') throw thrown;
+  }
+};
+
+/** Remembers which folder `path` is now. The answer tells whether it is that one still: not unmounted, not replaced. */
+export const rememberFolder = async (path: string): Promise<() => Promise<boolean>> => {
+  const { dev, ino } = await stat(path, { bigint: true });
+  return async () => {
+    const now = await stat(path, { bigint: true }).catch(() => undefined);
+    return now?.dev === dev && now.ino === ino;
+  };
+};
+
+/** What `rm` said, at most three lines of it: it has one for each file. */
+const firstLines = (text: string): string => {
+  const lines = text.trim().split('\n');
+  const more = lines.length > 3 ? `; and ${lines.length - 3} more` : '';
+  return lines.slice(0, 3).join('; ') + more;
+};
+
 /** Removes whatever is there, names in any bytes, never following a link. Absent is success. */
 export const removeTree = async (path: string): Promise<void> => {
   const result = await run(['rm', '-rf', '--', resolve(path)], { env: { LC_ALL: 'C' } });
   if (result.exitCode !== 0)
-    throw new StackBackupError('backups-unusable', `cannot remove ${path}: ${result.stderr.trim()}`, {
+    throw new StackBackupError('backups-unusable', `cannot remove ${path}: ${firstLines(result.stderr)}`, {
       next: `Remove ${path} by hand when its file system is writable again.`,
     });
 };

@@ -1,6 +1,6 @@
-import { lstat, mkdir, readdir, readFile, readlink, realpath, stat } from 'node:fs/promises';
+import { lstat, readdir, readFile, readlink, realpath, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { makePrivateDirectory } from '../base/disk.ts';
+import { makeFolderIn } from '../base/disk.ts';
 import { errnoOf, StackBackupError } from '../base/errors.ts';
 import { spawnStreaming } from '../base/process.ts';
 import { sourceRecordsPath, workPath } from '../snapshot/layout.ts';
@@ -140,8 +140,8 @@ export const copyTree = async (
       next: 'Something else writes into the snapshot: make sure nothing does, then run the backup again.',
     });
   const source = await sourceOf(task);
-  await makePrivateDirectory(dirname(destination));
-  await mkdir(workPath(snapshot), { recursive: true, mode: 0o700 });
+  await makeFolderIn(dirname(destination));
+  await makeFolderIn(workPath(snapshot));
   await together(options.signal, [
     (signal) => copyAll(source, destination, options.bytes, { ...options, signal }),
     (signal) => recordWalk(source, sourceRecordsPath(snapshot, task.path), signal),

@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
-import { type FileHandle, lstat, mkdir, open, rename, rm, stat } from 'node:fs/promises';
+import { type FileHandle, lstat, open, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { Writable } from 'node:stream';
 import { finished } from 'node:stream/promises';
+import { makeFolderIn } from '../base/disk.ts';
 import { errnoOf, StackBackupError } from '../base/errors.ts';
 
 /** Longest encoded name; with `.sqlite.partial-journal` behind it a name stays under 255 bytes. */
@@ -59,7 +60,8 @@ export class PartialDump implements AsyncDisposable {
     const path = `dumps/${owner}/${name}`;
     const final = join(folder, path);
     try {
-      await mkdir(dirname(final), { recursive: true, mode: 0o700 });
+      await makeFolderIn(dirname(dirname(final)));
+      await makeFolderIn(dirname(final));
       if (await exists(final))
         throw new StackBackupError('hook-failed', `${path} has already been written by another hook`, {
           next: 'Let only one hook dump this, or give the second one another file name with `save:`.',

@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { constants, createZstdCompress, createZstdDecompress } from 'node:zlib';
-import { makePrivateDirectory } from '../../base/disk.ts';
+import { makeFolderIn } from '../../base/disk.ts';
 import { asStackBackupError, errnoOf, messageOf, StackBackupError } from '../../base/errors.ts';
 import type { Engine } from '../../docker/engine.ts';
 import type { RecordEntry } from '../../snapshot/entries/records.ts';
@@ -73,7 +73,7 @@ export const copyThroughEngine = async (
   const { engine, holder, target, signal, onProgress } = options;
   const from = performance.now();
   const file = rawArchiveOf(snapshot, task);
-  await makePrivateDirectory(dirname(file));
+  await makeFolderIn(dirname(file));
   try {
     await pipeline(
       await engine.readArchive(holder, target, signal),

@@ -1,5 +1,6 @@
-import { mkdir, rm, stat } from 'node:fs/promises';
+import { rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { makeFolderIn } from '../../base/disk.ts';
 import { readRecords, sortRecords } from '../../snapshot/entries/records.ts';
 import { recordEntries } from '../../snapshot/entries/write.ts';
 import { writeIndex } from '../../snapshot/index-file.ts';
@@ -16,7 +17,7 @@ export const finishArchive = async (
   const { task } = copied;
   const raw = rawArchiveOf(snapshot, task);
   const members = sourceRecordsPath(snapshot, task.path);
-  await mkdir(workPath(snapshot), { recursive: true, mode: 0o700 });
+  await makeFolderIn(workPath(snapshot));
   await recordEntries(listArchive(raw, signal), members);
   const compressed = await compressArchive(raw, signal);
   await sortRecords(members, signal);
@@ -28,7 +29,7 @@ export const finishArchive = async (
     }
   };
   const index = indexPath(task.path);
-  await mkdir(dirname(join(snapshot, index)), { recursive: true, mode: 0o700 });
+  await makeFolderIn(dirname(join(snapshot, index)));
   await writeIndex(join(snapshot, index), entries(), signal);
   await rm(members);
   const { blocks } = await stat(compressed);

@@ -1,8 +1,9 @@
 import { createWriteStream } from 'node:fs';
-import { chmod, copyFile, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { chmod, copyFile, readFile, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { createZstdCompress } from 'node:zlib';
+import { makeFolderIn } from '../../base/disk.ts';
 import { messageOf } from '../../base/errors.ts';
 import type { BackupPlan } from '../../plan/types.ts';
 import { composeName, logsName } from '../../snapshot/layout.ts';
@@ -35,7 +36,7 @@ export const writeComposeRecord = async (
   images: ReadonlyMap<string, readonly string[]>,
 ): Promise<void> => {
   const target = join(folder, composeName);
-  await mkdir(target, { mode: 0o700, recursive: true });
+  await makeFolderIn(target);
   const write = (name: string, text: string) => writeFile(join(target, name), text, { mode: 0o600 });
   const services = plan.stack.containers.map((one) => ({
     service: one.service,
@@ -58,7 +59,7 @@ export const writeComposeRecord = async (
 /** Writes `logs/<container>.log.zst`, oldest line first. A log that cannot be read is a warning. */
 export const writeLogs = async (context: RunContext, folder: string, plan: BackupPlan): Promise<void> => {
   const target = join(folder, logsName);
-  await mkdir(target, { mode: 0o700, recursive: true });
+  await makeFolderIn(target);
   for (const container of plan.stack.containers) {
     try {
       const log = await context.engine.logs(container.id);
