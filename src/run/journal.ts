@@ -2,7 +2,7 @@ import { rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { ownIdentity, type ProcessIdentity } from '../base/clock.ts';
 import { atomicWrite, fsyncDirectory } from '../base/disk.ts';
-import type { Phase } from '../base/events.ts';
+import type { Outcome, Phase } from '../base/events.ts';
 import type { RestartPolicy } from '../docker/engine.ts';
 import type { BackupPlan, PlannedContainer } from '../plan/types.ts';
 import type { SnapshotType } from '../snapshot/types.ts';
@@ -13,7 +13,15 @@ export interface JournalContainer extends PlannedContainer {
   readonly restartPolicy: RestartPolicy;
   /** `StartedAt` before the run: another value later means that somebody has started it since. */
   readonly startedAt: string;
+  /** It had ended by itself before anything was stopped: it stays so. */
+  readonly ended?: true;
 }
+
+/** The way back as data. Commands are left out, they may hold secrets: a recovery reads them again. */
+export type JournalWayBack = Omit<WayBack, 'project' | 'postStart'> & {
+  /** Services that have `post_start` hooks. */
+  readonly postStart?: readonly string[];
+};
 
 /**
  * What a run leaves on disk before its first effect, so that whoever finds it can bring the services back.
@@ -34,7 +42,11 @@ export interface Journal {
   /** Absolute path of the folder being written. */
   readonly folder: string;
   readonly containers: readonly JournalContainer[];
-  readonly wayBack: Omit<WayBack, 'project' | 'postStart'>;
+  readonly wayBack: JournalWayBack;
+  /** Absolute path of the configuration: a recovery finds the `finally` hooks of the instance there. */
+  readonly config?: string;
+  /** The run has come to its end and told this outcome; `containers` are those that are still down. */
+  readonly told?: Outcome;
 }
 
 /** The journal's view of the containers of a plan. */
@@ -47,24 +59,49 @@ export const journalContainers = (plan: BackupPlan): readonly JournalContainer[]
   }));
 };
 
+/** Writes a journal: on disk when it resolves. */
+export const writeJournal = (path: string, journal: Journal): Promise<void> =>
+  atomicWrite(path, `${JSON.stringify(journal)}\n`);
+
+/** Removes a journal: its run is over and nothing is left to put back. */
+export const removeJournal = async (path: string): Promise<void> => {
+  await rm(path, { force: true });
+  await fsyncDirectory(dirname(path));
+};
+
 export interface JournalFile {
   /** Records that a phase begins; on disk when it resolves. */
   enter(phase: Phase): Promise<void>;
+  /** Records that a container had ended by itself. */
+  noteEnded(id: string): Promise<void>;
+  /** The run is over, and has told this outcome, but these containers are still to be put back. */
+  leave(told: Outcome, containers: readonly JournalContainer[]): Promise<void>;
   /** The run is over and nothing is left to put back. */
   close(): Promise<void>;
 }
 
 /** Writes the journal (temp file, fsync, rename, fsync of the folder): on disk when it resolves. */
 export const openJournal = async (path: string, first: Omit<Journal, 'process'>): Promise<JournalFile> => {
-  const identity = ownIdentity();
-  const write = (phase: Phase): Promise<void> =>
-    atomicWrite(path, `${JSON.stringify({ ...first, process: identity, phase } satisfies Journal)}\n`);
-  await write(first.phase);
+  let journal: Journal = { ...first, process: ownIdentity() };
+  let last = Promise.resolve();
+  /** One write after another: containers end while others do, and the newest word has to be the last one. */
+  const change = (to: Partial<Journal>): Promise<void> => {
+    journal = { ...journal, ...to };
+    const now = journal;
+    last = last.catch(() => undefined).then(() => writeJournal(path, now));
+    return last;
+  };
+  await change({});
   return {
-    enter: write,
+    enter: (phase) => change({ phase }),
+    noteEnded: (id) => {
+      const noted = journal.containers.map((one) => (one.id === id ? { ...one, ended: true as const } : one));
+      return change({ containers: noted });
+    },
+    leave: (told, containers) => change({ phase: 'starting', told, containers }),
     close: async () => {
-      await rm(path, { force: true });
-      await fsyncDirectory(dirname(path));
+      await last.catch(() => undefined);
+      await removeJournal(path);
     },
   };
 };
