@@ -1,0 +1,106 @@
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { lasting } from '../../support/backups.ts';
+import { type ScratchStack, scratchStack, states } from '../../support/scratch.ts';
+import { until } from '../../support/until.ts';
+
+/**
+ * `db` (always restarted, healthy) ← `app` (starts when db is healthy; its volume lies behind a mount option,
+ * so that it is read through the engine) · `frozen` is frozen for the copy · `idle` was frozen and `off`
+ * stopped by their user. All end at once when they are told to.
+ */
+const yaml = (folder: string): string => `
+x-service: &service
+  image: debian:bookworm-slim
+  init: true
+  command: [sleep, infinity]
+  network_mode: none
+services:
+  db:
+    <<: *service
+    restart: always
+    volumes: [db:/data]
+    healthcheck: { test: [CMD, test, -e, /data], interval: 700ms, timeout: 10s, retries: 20 }
+  app:
+    <<: *service
+    restart: on-failure:3
+    depends_on: { db: { condition: service_healthy } }
+    volumes: [far:/data]
+  frozen:
+    <<: *service
+    restart: unless-stopped
+    volumes: [db:/data]
+  idle:
+    <<: *service
+  off:
+    <<: *service
+volumes:
+  db: {}
+  far: { driver_opts: { type: none, o: bind, device: ${folder}/far } }
+`;
+
+const hook = (phase: string): object => ({
+  kind: 'command',
+  host: true,
+  name: phase,
+  phase,
+  command: ['true'],
+});
+
+const configOf = (project: string): string =>
+  JSON.stringify({
+    backups: './backups',
+    timezone: 'UTC',
+    instances: {
+      box: {
+        project,
+        services: { frozen: { quiesce: 'pause' } },
+        hooks: ['before-stop', 'while-stopped', 'after-start', 'finally'].map(hook),
+      },
+    },
+  });
+
+export interface FaultStack {
+  readonly stack: ScratchStack;
+  readonly backups: string;
+  /** What the containers must be like again after each fault. */
+  readonly before: string;
+  /** Container ids and the names for them. */
+  readonly names: Readonly<Record<string, string>>;
+  lasting(): Promise<string>;
+}
+
+const lastingOf = async (project: string): Promise<string> =>
+  JSON.stringify(lasting(await states(project)), null, 1);
+
+/** A stack of its own, at work, with everything a backup can find: states, policies, both ways to copy. */
+export const faultStack = async (): Promise<FaultStack> => {
+  const stack = await scratchStack('', { files: { 'far/file': 'far\n' } });
+  const { project, folder } = stack;
+  await stack.write('compose.yaml', yaml(folder));
+  await stack.write('backup.config.yaml', configOf(project));
+  await stack.up();
+  await stack.compose('exec', '-T', 'db', 'sh', '-c', 'echo near >/data/file');
+  await stack.compose('stop', 'off');
+  await stack.compose('pause', 'idle');
+  await until('db is healthy', async () => (await stack.ps()).some((one) => one.health === 'healthy'));
+  const all = await states(project);
+  return {
+    stack,
+    backups: join(folder, 'backups'),
+    before: await lastingOf(project),
+    names: Object.fromEntries(all.map(({ id, service }) => [id, service])),
+    lasting: () => lastingOf(project),
+  };
+};
+
+/** Processes on this host that carry the id of a run: what it started. */
+export const childrenOf = async (run: string): Promise<readonly string[]> => {
+  const { readFile } = await import('node:fs/promises');
+  const found: string[] = [];
+  for (const pid of (await readdir('/proc')).filter((name) => /^\d+$/.test(name))) {
+    const environ = await readFile(`/proc/${pid}/environ`, 'latin1').catch(() => '');
+    if (environ.split('\0').includes(`STACK_BACKUP_RUN=${run}`)) found.push(pid);
+  }
+  return found;
+};

@@ -1,0 +1,75 @@
+import { rm } from 'node:fs/promises';
+import { basename } from 'node:path';
+import { readHistory } from '../../../src/catalog/history.ts';
+import { readers } from '../../../src/copy/readers.ts';
+import type { RunRecord } from '../../../src/run/record.ts';
+import { verifySnapshot } from '../../../src/snapshot/verify.ts';
+import { holdersOf, leftoversIn, manifestOf, snapshotsIn } from '../../support/backups.ts';
+import { docker } from '../../support/containers.ts';
+import type { Observed } from './cell.ts';
+import { childrenOf, type FaultStack } from './stack.ts';
+
+export const historyLength = async (backups: string): Promise<number> => (await readHistory(backups)).length;
+
+const problem = (isOne: boolean, text: string): readonly string[] => (isOne ? [text] : []);
+
+/** Whether the run had begun to write: before that there is nothing to remember. */
+const hadBegun = ({ trace }: Observed): boolean =>
+  trace.some(({ name }) => /^after naming .*\/runs\/<run>\.json/.test(name));
+
+const historyProblems = (lines: readonly RunRecord[], observed: Observed, made: readonly string[]) => {
+  const [line] = lines;
+  if (lines.length !== (hadBegun(observed) ? 1 : 0)) return [`${lines.length} lines in the history`];
+  if (line === undefined) return [];
+  const isGood = line.outcome === 'complete' || line.outcome === 'complete-with-warnings';
+  return [
+    ...problem(isGood !== (made.length === 1), `the history says ${line.outcome}, snapshots: ${made.length}`),
+    ...problem(isGood && line.path !== made[0], `the history says ${line.path}`),
+    ...problem(line.down.length > 0, `down in the history: ${JSON.stringify(line.down)}`),
+  ];
+};
+
+/** What has the name of a snapshot must be one, whole. They are removed: the next fault begins afresh. */
+const snapshotProblems = async (made: readonly string[]): Promise<readonly string[]> => {
+  const problems: string[] = [];
+  for (const folder of made) {
+    const { ok, problems: found } = await verifySnapshot(folder, { readers });
+    problems.push(...problem(!ok, `${basename(folder)} is not whole: ${JSON.stringify(found)}`));
+    problems.push(
+      ...problem((await manifestOf(folder)).mounts.length !== 2, `${basename(folder)} lacks mounts`),
+    );
+    await rm(folder, { recursive: true });
+  }
+  return problems;
+};
+
+/** What a run could have left in the engine and among the processes of this host. */
+const remains = async (run: string): Promise<readonly string[]> => {
+  const images = await docker('images', '-q', `stack-backup/holder:${run}`);
+  return [
+    ...problem((await holdersOf(run)).length > 0, 'its helper container is left'),
+    ...problem(images !== '', 'the image of its helper container is left'),
+    ...problem((await childrenOf(run)).length > 0, 'its child processes are left'),
+  ];
+};
+
+/** Everything that is not as it has to be after a fault and what put it right. */
+export const problemsOf = async (
+  target: FaultStack,
+  observed: Observed,
+  known: number,
+): Promise<readonly string[]> => {
+  const { backups, before } = target;
+  const now = await target.lasting();
+  const made = await snapshotsIn(backups);
+  const left = await leftoversIn(backups);
+  const lines = (await readHistory(backups)).slice(known);
+  const run = observed.events.find((event) => event.type === 'run-started')?.id;
+  return [
+    ...problem(now !== before, `the containers are ${now}`),
+    ...problem(left.length > 0, `left behind: ${left.join(', ')}`),
+    ...historyProblems(lines, observed, made),
+    ...(run === undefined ? [] : await remains(run)),
+    ...(await snapshotProblems(made)),
+  ];
+};
