@@ -1,10 +1,9 @@
-import { asStackBackupError, type ErrorCode, messageOf, StackBackupError } from '../base/errors.ts';
+import { asStackBackupError, type ErrorCode } from '../base/errors.ts';
 import type { Emit, EventBody, Outcome, RunEvent } from '../base/events.ts';
 import { acquireLock } from '../base/lock.ts';
 import type { Instance } from '../config/types.ts';
 import { chooseListener } from '../notify/choose.ts';
 import { executeBackup } from '../run/execute.ts';
-import { appendHistory } from '../run/history.ts';
 import type { RunRecord } from '../run/record.ts';
 import type { BackupOptions } from '../run/run.ts';
 import { recoverDead } from './recover.ts';
@@ -19,7 +18,7 @@ export interface BackupFlags {
   readonly overrides: Partial<Pick<Instance, 'quiesce' | 'logs'>>;
 }
 
-/** loadConfig → observe → plan → execute → record, for one instance, under its lock. */
+/** loadConfig → observe → plan → execute, for one instance, under its lock. */
 const backupOne = async (
   session: Session,
   instance: Instance,
@@ -30,7 +29,7 @@ const backupOne = async (
   await using lock = await acquireLock(`${info.id}/${instance.project}`, instance.name, world.clock.now());
   const plan = await plannedBackup(session, instance);
   const options = { ...flags.options, toolVersion: world.version };
-  const record = await executeBackup(plan, options, {
+  return await executeBackup(plan, options, {
     engine,
     info,
     clock: world.clock,
@@ -38,26 +37,6 @@ const backupOne = async (
     signal: world.signal,
     onPhase: (phase) => lock.describe(phase),
   });
-  await remember(instance, record);
-  return record;
-};
-
-/** A run that cannot be remembered is not undone for that, but somebody has to hear of it. */
-const remember = async (instance: Instance, record: RunRecord): Promise<void> => {
-  try {
-    await appendHistory(instance.backups, record);
-  } catch (cause) {
-    const what =
-      record.path === undefined ? `the run ended (${record.outcome})` : `${record.path} is in place`;
-    throw new StackBackupError(
-      'backups-unusable',
-      `${what}, but the history could not be written: ${messageOf(cause)}`,
-      {
-        cause,
-        next: `Look at the free space and the permissions of ${instance.backups}.`,
-      },
-    );
-  }
 };
 
 /**

@@ -1,33 +1,44 @@
 import { removeTree } from '../base/disk.ts';
-import { asStackBackupError, messageOf, StackBackupError } from '../base/errors.ts';
+import { messageOf } from '../base/errors.ts';
 import type { Phase } from '../base/events.ts';
 import type { Copied } from '../copy/types.ts';
 import type { BackupPlan } from '../plan/types.ts';
 import type { Manifest } from '../snapshot/types.ts';
 import type { RunContext } from './context.ts';
-import type { JournalFile } from './journal.ts';
+import { appendHistory } from './history.ts';
 import { whileQuiet } from './quiet/quiesce.ts';
 import { confirmRunning } from './quiet/start.ts';
 import { wayBackOf } from './quiet/way-back.ts';
-import { closingEvents, downOf, outcomeOf, type RunEnd, type RunRecord, recordOf } from './record.ts';
+import { closingEvents, outcomeOf, type RunEnd, type RunRecord, recordOf } from './record.ts';
 import { startGuardian } from './recovery/guardian.ts';
+import { stillDown } from './recovery/left.ts';
 import { runVariable } from './recovery/orphans.ts';
-import { type BackupOptions, type BackupTools, giveName, newRun, openFolders, type Run } from './run.ts';
+import {
+  type BackupOptions,
+  type BackupTools,
+  giveName,
+  newRun,
+  type OpenedRun,
+  openFolders,
+  type Run,
+} from './run.ts';
 import { imagesOf, writeComposeRecord, writeLogs } from './stages/compose-record.ts';
 import { copyAll, type Holder, makeHolder } from './stages/copy-stage.ts';
 import { manifestOf } from './stages/describe.ts';
 import { type HookRun, runHooks } from './stages/hook-stage.ts';
 import { assertSpace, preflight } from './stages/preflight.ts';
 import { finishFolder } from './stages/publish.ts';
+import { asRunError, assertHome } from './trouble.ts';
 
 type Enter = (phase: Phase) => Promise<void>;
 
 /** Begins a phase: on disk first, then for everybody who listens. An interrupted run begins no further one. */
 const entering =
-  (run: Run, journal: JournalFile): Enter =>
+  (run: Run, opened: OpenedRun): Enter =>
   async (phase) => {
     run.context.signal.throwIfAborted();
-    await journal.enter(phase);
+    await assertHome(run, opened);
+    await opened.journal.enter(phase);
     run.tools.onPhase(phase);
     run.context.emit({ type: 'phase', phase });
   };
@@ -56,8 +67,9 @@ const removeHolder = async (context: RunContext, holder: Holder): Promise<void> 
 };
 
 /** Quiesce, copy, bring back. The helper container for copies through the engine lives just as long. */
-const copyWhileQuiet = async (run: Run, enter: Enter) => {
-  const { context, plan, ledger, needs } = run;
+const copyWhileQuiet = async (run: Run, { journal }: OpenedRun, enter: Enter) => {
+  const { plan, ledger, needs } = run;
+  const context = { ...run.context, noteEnded: journal.noteEnded };
   const holder = await makeHolder(context, plan, run.id);
   try {
     await assertSpace(plan);
@@ -103,42 +115,43 @@ const finish = async (
 };
 
 /** From the first effect to the finished folder. */
-const work = async (run: Run, journal: JournalFile): Promise<Manifest> => {
-  const enter = entering(run, journal);
+const work = async (run: Run, opened: OpenedRun): Promise<Manifest> => {
+  const enter = entering(run, opened);
   await enter('before-stop');
   await runHooks(run.context, run.plan, 'before-stop', hookRun(run), run.hooks);
-  const window = await copyWhileQuiet(run, enter);
+  const window = await copyWhileQuiet(run, opened, enter);
   await enter('after-start');
   await runHooks(run.context, run.plan, 'after-start', hookRun(run), run.hooks);
   return finish(run, enter, window);
 };
 
-/** However the steps put it when they were told to stop: an interrupted run failed because of the interruption. */
-const asRunError = (thrown: unknown, signal: AbortSignal): StackBackupError => {
-  if (!signal.aborted) return asStackBackupError(thrown);
-  const reason: unknown = signal.reason;
-  if (reason instanceof StackBackupError) return reason;
-  return new StackBackupError('interrupted', 'the run was interrupted', { cause: thrown });
-};
-
-const endOf = async (run: Run, journal: JournalFile): Promise<RunEnd> => {
+const endOf = async (run: Run, opened: OpenedRun): Promise<RunEnd> => {
   let manifest: Manifest | undefined;
   try {
-    manifest = await work(run, journal);
+    manifest = await work(run, opened);
     run.context.signal.throwIfAborted();
     return { manifest, path: await giveName(run), error: undefined };
   } catch (thrown) {
-    return { manifest, path: undefined, error: asRunError(thrown, run.context.signal) };
+    return { manifest, path: undefined, error: await asRunError(run, opened, thrown) };
   }
 };
 
-/** Nothing half-made stays. A folder that cannot be removed is named, not a reason to hide what went before. */
-const removePartial = async (run: Run): Promise<void> => {
+/**
+ * Nothing half-made stays. A folder that cannot be removed is named, not a reason to hide what went before.
+ * Resolves with whether it is gone.
+ */
+const removePartial = async (run: Run, { isHome }: OpenedRun): Promise<boolean> => {
+  const left = (why: string): false => {
+    const message = `the partial folder ${run.folder} could not be removed (${why}); the next backup or \`stack-backup recover\` tries again`;
+    run.context.warn({ code: 'partial-left', message });
+    return false;
+  };
+  if (!(await isHome())) return left('its file system is not mounted there any more');
   try {
     await removeTree(run.folder);
+    return true;
   } catch (error) {
-    const message = `the partial folder ${run.folder} could not be removed (${messageOf(error)}); it can be deleted by hand`;
-    run.context.warn({ code: 'partial-left', message });
+    return left(messageOf(error));
   }
 };
 
@@ -161,19 +174,37 @@ const runFinally = async (run: Run, { error, path }: RunEnd): Promise<void> => {
   }
 };
 
-/** A journal that is left tells `recover` what is still to be put back: so its run is at the start again. */
-const settleJournal = async (run: Run, journal: JournalFile): Promise<void> => {
+/**
+ * A journal that is left tells a recovery what is still to be done, and that the outcome has been told:
+ * services that are down, a folder that could not be removed.
+ */
+const settleJournal = async (run: Run, opened: OpenedRun, end: RunEnd, clean: boolean): Promise<void> => {
+  const { journal } = opened;
   try {
-    await (downOf(run.ledger).length === 0 ? journal.close() : journal.enter('starting'));
+    await assertHome(run, opened);
+    const down = await stillDown(run.context.engine, run.ledger);
+    const isDone = clean && down.length === 0;
+    await (isDone ? journal.close() : journal.leave(outcomeOf(run, end.error), down));
   } catch (error) {
     const message = `the journal of run ${run.id} could not be brought up to date: ${messageOf(error)}`;
     run.context.warn({ code: 'journal-left', message });
   }
 };
 
+/** A run that cannot be remembered is not undone for that, but somebody has to hear of it. */
+const remember = async (run: Run, opened: OpenedRun, end: RunEnd): Promise<void> => {
+  try {
+    await assertHome(run, opened);
+    await appendHistory(run.plan.instance.backups, recordOf(run, end));
+  } catch (error) {
+    const message = `this run is not in the history: ${messageOf(error)}`;
+    run.context.warn({ code: 'history-unwritten', message });
+  }
+};
+
 /**
  * Carries out a backup plan. Resolves with what became of it, good or bad; the services that ran are
- * running again, or stand in `down`. Rejects only when nothing had been touched yet: a check failed.
+ * running again, or stand in `down`; the history has it. Rejects only when nothing had been touched yet: a check failed.
  */
 export const executeBackup = async (
   plan: BackupPlan,
@@ -187,15 +218,16 @@ export const executeBackup = async (
   context.emit({ type: 'phase', phase: 'checking' });
   await preflight(context, plan);
   context.signal.throwIfAborted();
-  const journal = await openFolders(run);
+  const opened = await openFolders(run);
   process.env[runVariable] = run.id; // children inherit it: a recovery finds those that outlive the run
   const guardian =
     plan.stopWaves.length === 0 ? undefined : await startGuardian(plan.instance.backups, run.id);
-  const end = await endOf(run, journal);
-  if (end.path === undefined) await removePartial(run);
+  const end = await endOf(run, opened);
+  const clean = end.path !== undefined || (await removePartial(run, opened));
   await runFinally(run, end);
-  await settleJournal(run, journal);
+  await settleJournal(run, opened, end, clean);
   await guardian?.dismiss();
+  await remember(run, opened, end);
   const record = recordOf(run, end);
   for (const event of closingEvents(record)) context.emit(event);
   return record;

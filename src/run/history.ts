@@ -1,16 +1,16 @@
 import { open } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { fsyncDirectory, makePrivateDirectory } from '../base/disk.ts';
+import { fsyncDirectory } from '../base/disk.ts';
 import { historyPath } from '../snapshot/layout.ts';
 import type { RunRecord } from './record.ts';
 
 /**
  * Adds a run to the history, durably: one line of JSON (schemas/history.schema.json), appended in one
- * write, so that runs of several instances can end at the same time.
+ * write, so that runs of several instances can end at the same time. Its folder must be there: it is that of
+ * the journals.
  */
 export const appendHistory = async (backups: string, record: RunRecord): Promise<void> => {
   const path = historyPath(backups);
-  await makePrivateDirectory(dirname(path));
   const file = await open(path, 'a', 0o600);
   try {
     await file.appendFile(`${JSON.stringify(record)}\n`);

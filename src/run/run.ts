@@ -1,8 +1,10 @@
 import { randomBytes } from 'node:crypto';
-import { lstat, mkdir, rename } from 'node:fs/promises';
+import { lstat, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../base/clock.ts';
-import { fsyncDirectory, makePrivateDirectory } from '../base/disk.ts';
+import { diskTrouble } from '../base/disk/trouble.ts';
+import { fsyncDirectory, makeFolderIn, makePrivateDirectory, rememberFolder } from '../base/disk.ts';
+import { messageOf, StackBackupError } from '../base/errors.ts';
 import type { Emit, Phase, Warning } from '../base/events.ts';
 import type { Engine, EngineInfo } from '../docker/engine.ts';
 import type { BackupPlan } from '../plan/types.ts';
@@ -16,7 +18,7 @@ import {
 import type { SnapshotType } from '../snapshot/types.ts';
 import { type Need, needsAmong } from '../stack/order.ts';
 import type { RunContext } from './context.ts';
-import { type JournalFile, journalContainers, openJournal } from './journal.ts';
+import { type JournalFile, type JournalWayBack, journalContainers, openJournal } from './journal.ts';
 import { type Ledger, newLedger } from './quiet/ledger.ts';
 import { type WayBack, wayBackOf } from './quiet/way-back.ts';
 import type { HookBook } from './stages/hook-stage.ts';
@@ -109,14 +111,35 @@ export const newRun = async (plan: BackupPlan, options: BackupOptions, tools: Ba
   };
 };
 
-const journalled = ({ needs, awaited, known, healthMs }: WayBack) => ({ needs, awaited, known, healthMs });
+const journalled = (plan: BackupPlan, way: WayBack): JournalWayBack => {
+  const { project: _project, postStart: _postStart, ...kept } = way;
+  const lifecycle = Object.entries(plan.stack.lifecycle);
+  return {
+    ...kept,
+    postStart: lifecycle.filter(([, { postStart }]) => postStart.length > 0).map(([service]) => service),
+  };
+};
 
-/** Makes the run's folder and its journal: the first thing a run writes, before it touches anything. */
-export const openFolders = async (run: Run): Promise<JournalFile> => {
-  const { backups, name } = run.plan.instance;
-  for (const path of [backups, journalsPath(backups), temporariesPath(backups)])
-    await makePrivateDirectory(path);
-  const journal = await openJournal(journalPath(backups, run.id), {
+/** A run that has its folder and its journal. */
+export interface OpenedRun {
+  readonly journal: JournalFile;
+  /** Whether both are in reach still: a file system can be unmounted from under a run. */
+  readonly isHome: () => Promise<boolean>;
+}
+
+/** A folder that cannot be made leaves no journal behind: nothing has been touched yet. */
+const makeFolder = async (run: Run, journal: JournalFile): Promise<void> => {
+  try {
+    await makeFolderIn(run.folder);
+  } catch (error) {
+    await journal.close().catch(() => undefined);
+    throw error;
+  }
+};
+
+const journalOf = (run: Run): Promise<JournalFile> => {
+  const { backups, name, configFile } = run.plan.instance;
+  return openJournal(journalPath(backups, run.id), {
     version: 1,
     id: run.id,
     instance: name,
@@ -128,10 +151,34 @@ export const openFolders = async (run: Run): Promise<JournalFile> => {
     phase: 'before-stop',
     folder: run.folder,
     containers: [...run.ledger.values()].map((entry) => entry.container),
-    wayBack: journalled(wayBackOf(run.plan, run.needs)),
+    wayBack: journalled(run.plan, wayBackOf(run.plan, run.needs)),
+    ...(configFile === undefined ? {} : { config: configFile }),
   });
-  await mkdir(run.folder, { mode: 0o700 });
-  return journal;
+};
+
+/**
+ * Makes the run's journal and its folder: the first thing a run writes, before it touches anything. Rejects
+ * with `space-short` or `backups-unusable`.
+ */
+export const openFolders = async (run: Run): Promise<OpenedRun> => {
+  const { backups } = run.plan.instance;
+  try {
+    for (const path of [backups, journalsPath(backups), temporariesPath(backups)])
+      await makePrivateDirectory(path);
+    const isHome = await rememberFolder(temporariesPath(backups));
+    const journal = await journalOf(run);
+    await makeFolder(run, journal);
+    return { journal, isHome };
+  } catch (cause) {
+    const next = `Look at the permissions of ${backups} and of what is in it, or choose another folder with --backups.`;
+    throw (
+      (await diskTrouble(cause, backups)) ??
+      new StackBackupError('backups-unusable', `cannot write to ${backups}: ${messageOf(cause)}`, {
+        cause,
+        next,
+      })
+    );
+  }
 };
 
 /** Gives the finished folder its name: from here on it is a snapshot. */
@@ -139,6 +186,12 @@ export const giveName = async (run: Run): Promise<string> => {
   const { backups } = run.plan.instance;
   const path = join(backups, run.snapshot);
   await rename(run.folder, path);
-  await fsyncDirectory(backups);
+  try {
+    await fsyncDirectory(backups);
+  } catch (error) {
+    // It may have its name or not when the machine starts again: then it had better have none.
+    await rename(path, run.folder).catch(() => undefined);
+    throw error;
+  }
   return path;
 };
