@@ -2,13 +2,15 @@ import { hostname, release } from 'node:os';
 import type { Readable } from 'node:stream';
 import type Docker from 'dockerode';
 import { StackBackupError } from '../base/errors.ts';
+import { heeding } from '../base/heed.ts';
+import { openArchive } from './api/archive.ts';
 import { demultiplex } from './api/demux.ts';
 import { execIn } from './api/exec.ts';
 import { createHolderContainer, removeHolderContainer } from './api/holder.ts';
 import { detailsOf, runningOf } from './api/inspected.ts';
-import { linesOf, logStream } from './api/streams.ts';
+import { eventOf, linesOf, logStream, openLog } from './api/streams.ts';
 import { type Endpoint, resolveEndpoint } from './endpoint.ts';
-import type { ContainerDetails, Engine, EngineEvent, EngineInfo } from './engine.ts';
+import type { ContainerDetails, Engine, EngineInfo } from './engine.ts';
 import { engineFailure, notAnEngine, statusOf } from './failure.ts';
 
 /** The oldest Engine API whose behaviour was measured (Docker Engine 20.10). */
@@ -16,6 +18,8 @@ const oldestApi = [1, 41] as const;
 
 /** Deadlines in ms. Archive calls lock their container, and a busy engine answers an inspect late. */
 const callLimit = 60_000;
+/** It holds no lock and asks nobody: an engine that takes longer for it is as good as gone. */
+const pingLimit = 5_000;
 const defaultGraceSeconds = 10;
 
 const isOld = (apiVersion: string): boolean => {
@@ -57,7 +61,8 @@ const createEngine = (docker: Docker, address: string): Engine => {
     const deadline = AbortSignal.timeout(options.limit ?? callLimit);
     const signal = options.signal === undefined ? deadline : AbortSignal.any([options.signal, deadline]);
     try {
-      return await work(signal);
+      // Not every call of dockerode knows the signal, and an answer that is cut off it awaits for ever.
+      return await heeding(signal, () => work(signal));
     } catch (error) {
       if (options.ok !== undefined && statusOf(error) === options.ok) return undefined;
       throw engineFailure(error, doing, address, options.signal);
@@ -94,6 +99,15 @@ const createEngine = (docker: Docker, address: string): Engine => {
 
   return {
     endpoint: address,
+    ping: async () => {
+      await call(
+        'ask whether the engine is there',
+        (abortSignal) => abortable(docker).ping({ abortSignal }),
+        {
+          limit: pingLimit,
+        },
+      );
+    },
     info,
     inspect,
     containers: async (labels) => {
@@ -117,6 +131,11 @@ const createEngine = (docker: Docker, address: string): Engine => {
         signal,
         limit,
         ok: 304,
+      });
+    },
+    kill: async (id) => {
+      await call(`kill container ${id}`, (abortSignal) => docker.getContainer(id).kill({ abortSignal }), {
+        ok: 409,
       });
     },
     start: async (id, signal) => {
@@ -201,15 +220,11 @@ const createEngine = (docker: Docker, address: string): Engine => {
     removeHolder: async (id) => {
       await must(`remove holder ${id}`, () => removeHolderContainer(docker, id));
     },
-    readArchive: async (id, path, signal) =>
-      (await call(
-        `read ${path} of container ${id}`,
-        () =>
-          docker
-            .getContainer(id)
-            .getArchive({ path, ...(signal === undefined ? {} : { abortSignal: signal }) }),
-        { signal, limit: 2 ** 31 - 1 },
-      )) as Readable,
+    readArchive: async (id, path, signal) => {
+      const doing = `read ${path} of container ${id}`;
+      const opened = await call(doing, () => openArchive(docker.getContainer(id), path, signal), { signal });
+      return opened as Readable;
+    },
     writeArchive: async (id, path, tar) => {
       await must(`write ${path} of container ${id}`, async () => {
         const answer = await docker.getContainer(id).putArchive(tar, { path });
@@ -220,6 +235,7 @@ const createEngine = (docker: Docker, address: string): Engine => {
 };
 
 interface Abortable {
+  ping(options: { abortSignal: AbortSignal }): Promise<unknown>;
   info(options: { abortSignal: AbortSignal }): Promise<Record<string, string>>;
   version(options: { abortSignal: AbortSignal }): Promise<Docker.DockerVersion>;
   getEvents(options: { filters: object; abortSignal: AbortSignal }): Promise<Readable>;
@@ -227,36 +243,3 @@ interface Abortable {
 
 /** dockerode takes an abort signal in these calls; its type declarations do not know it. */
 const abortable = (docker: Docker): Abortable => docker as unknown as Abortable;
-
-/**
- * The log up to now, as a stream. dockerode's own call gives a stream only with `follow`, which waits for a
- * next line that an idle service never writes, and else the whole log in memory.
- */
-const openLog = (docker: Docker, id: string): Promise<Readable> =>
-  new Promise((resolve, reject) => {
-    const request = {
-      path: `/containers/${id}/logs?`,
-      method: 'GET',
-      isStream: true,
-      statusCodes: { 200: true, 404: 'no such container', 500: 'server error' },
-      options: { stdout: true, stderr: true, timestamps: true },
-    };
-    const modem = docker.modem as {
-      dial(asked: object, done: (error: unknown, data: Readable) => void): void;
-    };
-    modem.dial(request, (error, data) => (error ? reject(error) : resolve(data)));
-  });
-
-const eventOf = (line: string): EngineEvent => {
-  const said = JSON.parse(line) as {
-    Action?: string;
-    status?: string;
-    Actor?: { ID?: string };
-    timeNano?: number;
-  };
-  return {
-    action: said.Action ?? said.status ?? '',
-    containerId: said.Actor?.ID ?? '',
-    timeNano: BigInt(said.timeNano ?? 0),
-  };
-};

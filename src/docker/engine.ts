@@ -120,6 +120,8 @@ export interface EngineEvent {
 export interface Engine {
   /** `unix:///var/run/docker.sock`, `tcp://…`. */
   readonly endpoint: string;
+  /** Resolves when the engine answers at all; within seconds it does, or rejects. */
+  ping(): Promise<void>;
   info(): Promise<EngineInfo>;
   /** Ids of all containers (any state) that carry all these labels (`key` or `key=value`). */
   containers(labels: readonly string[]): Promise<readonly string[]>;
@@ -128,6 +130,8 @@ export interface Engine {
   inspect(id: string): Promise<ContainerDetails>;
   /** Stops with the container's own signal and grace period. Already stopped is success. */
   stop(id: string, signal?: AbortSignal): Promise<void>;
+  /** SIGKILL, whatever its grace period. Not running is success. */
+  kill(id: string): Promise<void>;
   /** Starts. Already started is success. */
   start(id: string, signal?: AbortSignal): Promise<void>;
   pause(id: string): Promise<void>;

@@ -13,6 +13,10 @@ const unreachable = new Set([
   'EHOSTUNREACH',
   'ETIMEDOUT',
   'ECONNRESET',
+  'ECONNABORTED',
+  'EPIPE',
+  'ENETUNREACH',
+  'EAI_AGAIN',
 ]);
 
 /** Something listens at the address, and it is not what was looked for. */
@@ -32,18 +36,21 @@ export const engineFailure = (
   address: string,
   signal: AbortSignal | undefined,
 ): StackBackupError => {
+  if (signal?.aborted === true && thrown === signal.reason)
+    return new StackBackupError('interrupted', `interrupted: ${doing}`, { cause: thrown });
   if (thrown instanceof StackBackupError) return thrown;
   const errno = errnoOf(thrown);
   if (
     errno === 'ABORT_ERR' ||
     errno === 'ABORTED' ||
-    (thrown instanceof Error && thrown.name === 'AbortError')
+    (thrown instanceof Error && (thrown.name === 'AbortError' || thrown.name === 'TimeoutError'))
   )
     return signal?.aborted === true
       ? new StackBackupError('interrupted', `interrupted: ${doing}`, { cause: thrown })
       : new StackBackupError('timeout', `the engine did not answer in time: ${doing}`, {
           cause: thrown,
           next: 'Look whether the Docker daemon is busy or hung (`docker info`), then run the command again.',
+          details: { unanswered: true },
         });
   if (errno === 'EACCES' || errno === 'EPERM')
     return new StackBackupError('engine-denied', `no permission to talk to the engine at ${address}`, {

@@ -8,7 +8,17 @@ interface Box {
   policy: RestartPolicy;
 }
 
-export type Call = 'inspect' | 'stop' | 'start' | 'pause' | 'unpause' | 'setRestartPolicy' | 'exec' | 'watch';
+export type Call =
+  | 'ping'
+  | 'inspect'
+  | 'stop'
+  | 'kill'
+  | 'start'
+  | 'pause'
+  | 'unpause'
+  | 'setRestartPolicy'
+  | 'exec'
+  | 'watch';
 
 export interface Told {
   readonly call: Call;
@@ -61,6 +71,11 @@ export const memoryEngine = (
       call('stop', id, () => {
         box(id).state = 'exited';
       }),
+    kill: (id) =>
+      call('kill', id, () => {
+        box(id).state = 'exited';
+      }),
+    ping: () => call('ping', '', () => undefined),
     start: (id) =>
       call('start', id, () => {
         const one = box(id);

@@ -3,12 +3,17 @@ import { readdir, readFile } from 'node:fs/promises';
 import type { Duplex, Readable } from 'node:stream';
 import type Docker from 'dockerode';
 import { errnoOf, StackBackupError } from '../../base/errors.ts';
+import { heeding } from '../../base/heed.ts';
 import type { ExecRequest } from '../engine.ts';
 import { demultiplex } from './demux.ts';
 
 const markerName = 'STACK_BACKUP_EXEC';
 /** How long a process in a container may take to end after TERM before it is killed. */
 const graceMs = 2_000;
+/** How long the engine may take for a word of its own, ms; how long the process takes is not its concern. */
+const answerMs = 60_000;
+
+const inTime = <T>(work: () => Promise<T>): Promise<T> => heeding(AbortSignal.timeout(answerMs), work);
 
 /**
  * Ends, in the container's own shell, everything that carries the marker in its environment. It reaches
@@ -42,14 +47,17 @@ const endOnHost = async (marker: string, signal: NodeJS.Signals): Promise<number
 };
 
 const endInContainer = async (container: Docker.Container, marker: string, signal: string): Promise<void> => {
-  const exec = await container.exec({
-    Cmd: ['sh', '-c', endInside, 'sh', marker, signal],
-    User: '0',
-    AttachStdout: true,
-    AttachStderr: true,
+  const abortSignal = AbortSignal.timeout(10_000);
+  await heeding(abortSignal, async () => {
+    const exec = await container.exec({
+      Cmd: ['sh', '-c', endInside, 'sh', marker, signal],
+      User: '0',
+      AttachStdout: true,
+      AttachStderr: true,
+    });
+    const output = await exec.start({ abortSignal });
+    await demultiplex(output, {});
   });
-  const output = await exec.start({ abortSignal: AbortSignal.timeout(10_000) });
-  await demultiplex(output, {});
 };
 
 /** Ends an exec'd process tree: TERM, and KILL after a grace time. Closing the stream alone leaves it running. */
@@ -88,20 +96,24 @@ export const execIn = async (
   local: boolean,
 ): Promise<number> => {
   const marker = `${markerName}=${randomUUID()}`;
-  const exec = await container.exec({
-    Cmd: [...request.command],
-    Env: [...(request.env ?? []), marker],
-    AttachStdin: request.stdin !== undefined,
-    AttachStdout: true,
-    AttachStderr: true,
-    Tty: false,
-    ...(request.user === undefined ? {} : { User: request.user }),
-    ...(request.workingDir === undefined ? {} : { WorkingDir: request.workingDir }),
-    ...(request.privileged === undefined ? {} : { Privileged: request.privileged }),
-  });
+  const exec = await inTime(() =>
+    container.exec({
+      Cmd: [...request.command],
+      Env: [...(request.env ?? []), marker],
+      AttachStdin: request.stdin !== undefined,
+      AttachStdout: true,
+      AttachStderr: true,
+      Tty: false,
+      ...(request.user === undefined ? {} : { User: request.user }),
+      ...(request.workingDir === undefined ? {} : { WorkingDir: request.workingDir }),
+      ...(request.privileged === undefined ? {} : { Privileged: request.privileged }),
+    }),
+  );
   request.signal?.throwIfAborted();
   const stdin = request.stdin;
-  const stream = (await exec.start(stdin === undefined ? {} : { hijack: true, stdin: true })) as Duplex;
+  const stream = (await inTime(() =>
+    exec.start(stdin === undefined ? {} : { hijack: true, stdin: true }),
+  )) as Duplex;
   const reading = readAll(stream, request);
   if (stdin !== undefined) {
     stdin.on('error', (error) => stream.destroy(error));
@@ -144,7 +156,7 @@ const readAll = async (stream: Duplex, request: ExecRequest): Promise<void> => {
 };
 
 const exitCodeOf = async (exec: Docker.Exec): Promise<number> => {
-  const ended = await exec.inspect();
+  const ended = await inTime(() => exec.inspect());
   if (ended.ExitCode === null || ended.Running)
     throw new StackBackupError('engine-failed', 'the engine closed the stream of a process that still runs', {
       next: 'Look into the log of the Docker daemon; then run the command again.',

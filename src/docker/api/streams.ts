@@ -1,4 +1,6 @@
 import { PassThrough, type Readable, type Writable } from 'node:stream';
+import type Docker from 'dockerode';
+import type { EngineEvent } from '../engine.ts';
 
 /** The lines of a stream, without their ends. */
 export async function* linesOf(stream: Readable): AsyncGenerator<string> {
@@ -22,4 +24,38 @@ export const logStream = (
     (error) => out.destroy(error),
   );
   return out;
+};
+
+/**
+ * The log up to now, as a stream. dockerode's own call gives a stream only with `follow`, which waits for a
+ * next line that an idle service never writes, and else the whole log in memory.
+ */
+export const openLog = (docker: Docker, id: string): Promise<Readable> =>
+  new Promise((resolve, reject) => {
+    const request = {
+      path: `/containers/${id}/logs?`,
+      method: 'GET',
+      isStream: true,
+      statusCodes: { 200: true, 404: 'no such container', 500: 'server error' },
+      options: { stdout: true, stderr: true, timestamps: true },
+    };
+    const modem = docker.modem as {
+      dial(asked: object, done: (error: unknown, data: Readable) => void): void;
+    };
+    modem.dial(request, (error, data) => (error ? reject(error) : resolve(data)));
+  });
+
+/** A line of the engine's stream of events. */
+export const eventOf = (line: string): EngineEvent => {
+  const said = JSON.parse(line) as {
+    Action?: string;
+    status?: string;
+    Actor?: { ID?: string };
+    timeNano?: number;
+  };
+  return {
+    action: said.Action ?? said.status ?? '',
+    containerId: said.Actor?.ID ?? '',
+    timeNano: BigInt(said.timeNano ?? 0),
+  };
 };

@@ -1,0 +1,29 @@
+import type { IncomingMessage } from 'node:http';
+import type { Readable } from 'node:stream';
+import type Docker from 'dockerode';
+import { StackBackupError } from '../../base/errors.ts';
+
+/** How long an archive may stand still, ms: services may be down while it is read. */
+const stallLimit = 5 * 60_000;
+
+/** The engine's tar of a path. A stream that stands still for too long fails instead of waiting for ever. */
+export const openArchive = async (
+  container: Docker.Container,
+  path: string,
+  signal: AbortSignal | undefined,
+): Promise<Readable> => {
+  const stream = await container.getArchive({
+    path,
+    ...(signal === undefined ? {} : { abortSignal: signal }),
+  });
+  const message = stream as IncomingMessage;
+  message.setTimeout(stallLimit, () =>
+    message.destroy(
+      new StackBackupError('timeout', `the engine sent nothing more of ${path}`, {
+        next: 'Look whether the Docker daemon is hung (`docker info`) or its disk fails; then run it again.',
+        details: { unanswered: true },
+      }),
+    ),
+  );
+  return stream as Readable;
+};
