@@ -102,7 +102,12 @@ export const memoryEngine = (
         box(id).policy = policy;
       }),
     exec: (id) => call('exec', id, () => 0),
-    watch: (project) => call('watch', project, () => ({ ended: Promise.resolve() })),
+    watch: (project, _onEvent, signal) =>
+      call('watch', project, () => ({
+        ended: new Promise<void>((resolve) => {
+          signal.addEventListener('abort', () => resolve(), { once: true });
+        }),
+      })),
   };
   return {
     engine: engine as Engine,

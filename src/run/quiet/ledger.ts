@@ -9,6 +9,8 @@ export interface LedgerEntry {
   ended?: true;
   /** The stop or the freeze was asked for: from then on it has to be undone. */
   askedAt?: number;
+  /** Nobody saw the stop end: no answer came (`lost`), or there was no more time for one (`late`). */
+  unseen?: 'lost' | 'late';
   /** The stop or the freeze is complete. */
   quietAt?: number;
   /** Exit code after the stop. */

@@ -1,5 +1,7 @@
 import { messageOf, StackBackupError } from '../../base/errors.ts';
+import { abandonable } from '../../docker/abandonable.ts';
 import { statusOf } from '../../docker/failure.ts';
+import { isOutage } from '../../docker/outage.ts';
 import type { BackupPlan } from '../../plan/types.ts';
 import type { Need } from '../../stack/order.ts';
 import type { RunContext } from '../context.ts';
@@ -55,6 +57,20 @@ const hasEnded = async (context: RunContext, ledger: Ledger, entry: LedgerEntry)
   return true;
 };
 
+/**
+ * The run's own signal does not end it: a stop that is given up half-way cannot be undone by a start, so it is
+ * waited for. When that takes too long, or the engine goes away over it, the ledger says so.
+ */
+const askToStop = async (context: RunContext, entry: LedgerEntry): Promise<void> => {
+  try {
+    await context.engine.stop(entry.container.id);
+  } catch (error) {
+    if (error instanceof StackBackupError && error.code === 'timeout') entry.unseen = 'late';
+    else if (isOutage(error)) entry.unseen = 'lost';
+    throw error;
+  }
+};
+
 const stopOne = async (context: RunContext, plan: BackupPlan, entry: LedgerEntry): Promise<void> => {
   const { engine, clock, emit, warn } = context;
   const { container } = entry;
@@ -67,8 +83,7 @@ const stopOne = async (context: RunContext, plan: BackupPlan, entry: LedgerEntry
     );
   await holdPolicy(context, entry);
   entry.askedAt = clock.tick();
-  // No signal here: a stop that is given up half-way cannot be undone by a start, so it is waited for.
-  await engine.stop(container.id);
+  await askToStop(context, entry);
   const after = await engine.inspect(container.id);
   entry.quietAt = clock.tick();
   entry.exitCode = after.exitCode;
@@ -141,14 +156,16 @@ const announce = (context: RunContext, plan: BackupPlan, told: Set<number>, id: 
 /**
  * Stops and freezes what the plan names, dependents first, each as soon as its dependents are quiet. After
  * the first failure, or when the run is interrupted, no further container is asked; those already asked are
- * waited for. The ledger says at every moment what has to be undone.
+ * waited for, unless there is no more time (`noTime`). The ledger says at every moment what has to be undone.
  */
 export const quietDown = async (
-  context: RunContext,
+  whole: RunContext,
   plan: BackupPlan,
   ledger: Ledger,
   needs: readonly Need[],
+  noTime: AbortSignal,
 ): Promise<void> => {
+  const context = { ...whole, engine: abandonable(whole.engine, noTime) };
   const told = new Set<number>();
   let failed: unknown;
   await inOrder([...ledger.keys()], reversed(needs), async (id) => {

@@ -1,5 +1,5 @@
-import type { ContainerDetails } from '../../docker/engine.ts';
-import type { RunContext } from '../context.ts';
+import type { ContainerDetails } from '../../../docker/engine.ts';
+import type { RunContext } from '../../context.ts';
 
 /** How often the engine is asked. It only learns of health at its own probes, so oftener tells nothing new. */
 const everyMs = 100;

@@ -1,0 +1,56 @@
+import type { ContainerDetails } from '../../../docker/engine.ts';
+import type { LedgerEntry } from '../ledger.ts';
+import type { PatientContext } from './patience.ts';
+
+/** The engine was not seen to carry out its stop or freeze before that was to be undone. */
+const isUncertain = (entry: LedgerEntry): boolean =>
+  entry.askedAt !== undefined && entry.quietAt === undefined && entry.down === undefined;
+
+const hasState = ({ container, askedAt }: LedgerEntry, { state }: ContainerDetails): boolean => {
+  if (askedAt === undefined) return true;
+  if (container.action === 'pause') return state === 'running' || state === 'restarting';
+  if (container.stateBefore === 'paused') return state === 'paused';
+  return state !== 'exited' && state !== 'dead' && state !== 'created';
+};
+
+/** A call that held the policy, and got no answer, may be carried out after the one that gave it back. */
+const givePolicyBackAgain = async (
+  context: PatientContext,
+  { container }: LedgerEntry,
+  now: ContainerDetails,
+): Promise<void> => {
+  const { name, maximumRetryCount } = container.restartPolicy;
+  const is = now.restartPolicy;
+  if (is.name === name && is.maximumRetryCount === maximumRetryCount) return;
+  await context.engine.setRestartPolicy(container.id, container.restartPolicy);
+};
+
+/** Whether this one has to be brought back once more; then it counts as not brought back yet. */
+const isUndone = async (context: PatientContext, entry: LedgerEntry): Promise<boolean> => {
+  const now = await context.engine.inspect(entry.container.id);
+  await givePolicyBackAgain(context, entry, now);
+  if (hasState(entry, now)) return false;
+  delete entry.backAt;
+  delete entry.servingAt;
+  delete entry.down;
+  return true;
+};
+
+/**
+ * Looks again at what was brought back while not everything could be known: an engine that went away
+ * meanwhile (`wasAway`) may have ended what had been started, and a call that got no answer may have been
+ * carried out late. Resolves with those that have to be brought back once more.
+ */
+export const undoneSince = async (
+  context: PatientContext,
+  touched: readonly LedgerEntry[],
+  wasAway: boolean,
+): Promise<readonly LedgerEntry[]> => {
+  const undone: LedgerEntry[] = [];
+  for (const entry of touched) {
+    if (entry.gone === true || !(wasAway || isUncertain(entry))) continue;
+    // What cannot be asked now stays as it stands in the ledger: the engine has been waited for already.
+    if (await isUndone(context, entry).catch(() => false)) undone.push(entry);
+  }
+  return undone;
+};
