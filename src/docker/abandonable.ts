@@ -1,4 +1,4 @@
-import { heeding } from '../base/heed.ts';
+import { heeding } from '../base/wait/heed.ts';
 import type { Engine } from './engine.ts';
 
 /**

@@ -2,7 +2,7 @@ import { hostname, release } from 'node:os';
 import type { Readable } from 'node:stream';
 import type Docker from 'dockerode';
 import { StackBackupError } from '../base/errors.ts';
-import { heeding } from '../base/heed.ts';
+import { heeding } from '../base/wait/heed.ts';
 import { openArchive } from './api/archive.ts';
 import { demultiplex } from './api/demux.ts';
 import { execIn } from './api/exec.ts';

@@ -1,5 +1,5 @@
 import { StackBackupError } from '../base/errors.ts';
-import { sleep } from '../base/heed.ts';
+import { sleep } from '../base/wait/heed.ts';
 import type { Engine } from './engine.ts';
 import { backOff, isOutage } from './outage.ts';
 

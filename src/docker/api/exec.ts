@@ -3,7 +3,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import type { Duplex, Readable } from 'node:stream';
 import type Docker from 'dockerode';
 import { errnoOf, StackBackupError } from '../../base/errors.ts';
-import { heeding } from '../../base/heed.ts';
+import { heeding } from '../../base/wait/heed.ts';
 import type { ExecRequest } from '../engine.ts';
 import { demultiplex } from './demux.ts';
 

@@ -1,4 +1,4 @@
-import { heeding } from '../../base/heed.ts';
+import { heeding } from '../../base/wait/heed.ts';
 import type { BackupPlan } from '../../plan/types.ts';
 import type { Need } from '../../stack/order.ts';
 import type { RunContext } from '../context.ts';

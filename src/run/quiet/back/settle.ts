@@ -1,5 +1,5 @@
 import { StackBackupError } from '../../../base/errors.ts';
-import { sleep } from '../../../base/heed.ts';
+import { sleep } from '../../../base/wait/heed.ts';
 import type { ContainerDetails } from '../../../docker/engine.ts';
 import type { LedgerEntry } from '../ledger.ts';
 import type { PatientContext } from './patience.ts';

@@ -1,6 +1,6 @@
 import { formatDuration } from '../../../base/duration.ts';
 import { StackBackupError } from '../../../base/errors.ts';
-import { heeding } from '../../../base/heed.ts';
+import { heeding } from '../../../base/wait/heed.ts';
 import type { BackupPlan } from '../../../plan/types.ts';
 
 /** `limits.max_downtime`: when it is over the work is abandoned, and the services come back. */

@@ -1,5 +1,5 @@
 import { messageOf } from '../../../base/errors.ts';
-import { sleep } from '../../../base/heed.ts';
+import { sleep } from '../../../base/wait/heed.ts';
 import type { Engine, EngineEvent } from '../../../docker/engine.ts';
 import { backOff } from '../../../docker/outage.ts';
 import type { RunContext } from '../../context.ts';
