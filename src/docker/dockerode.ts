@@ -6,7 +6,7 @@ import { heeding } from '../base/wait/heed.ts';
 import { openArchive } from './api/archive.ts';
 import { demultiplex } from './api/demux.ts';
 import { execIn } from './api/exec.ts';
-import { createHolderContainer, removeHolderContainer } from './api/holder.ts';
+import { createHolderContainer, removeHolderContainers } from './api/holder.ts';
 import { detailsOf, runningOf } from './api/inspected.ts';
 import { eventOf, linesOf, logStream, openLog } from './api/streams.ts';
 import { type Endpoint, resolveEndpoint } from './endpoint.ts';
@@ -217,8 +217,8 @@ const createEngine = (docker: Docker, address: string): Engine => {
       return logStream(raw, demultiplex);
     },
     createHolder: (request) => must('make a holder container', () => createHolderContainer(docker, request)),
-    removeHolder: async (id) => {
-      await must(`remove holder ${id}`, () => removeHolderContainer(docker, id));
+    removeHolders: async (run) => {
+      await must(`remove the helper container of ${run}`, () => removeHolderContainers(docker, run));
     },
     readArchive: async (id, path, signal) => {
       const doing = `read ${path} of container ${id}`;

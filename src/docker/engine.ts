@@ -155,11 +155,11 @@ export interface Engine {
   logs(id: string): Promise<Readable>;
   /**
    * A created, never started container of an empty image that mounts volumes and binds under the given
-   * targets, so that the archive calls reach their bytes. `remove` it (and its image) when done.
+   * targets, so that the archive calls reach their bytes. Whatever comes of this call, `removeHolders` undoes it.
    */
   createHolder(request: HolderRequest): Promise<string>;
-  /** Removes a holder made by `createHolder` and, when it was the last, the empty image. */
-  removeHolder(id: string): Promise<void>;
+  /** Removes what `createHolder` made for a run, container and image; nothing there is success. */
+  removeHolders(run: string): Promise<void>;
   /** An uncompressed tar of `path` in the container; entry names start with the path's base name. */
   readArchive(id: string, path: string, signal?: AbortSignal): Promise<Readable>;
   /** Unpacks a tar under `path` in the container. */

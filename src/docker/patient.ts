@@ -147,6 +147,6 @@ export const patientEngine = (engine: Engine, patience: Patience): PatientEngine
     volumes: (label) => patiently(() => engine.volumes(label)),
     imageDigests: (imageId) => patiently(() => engine.imageDigests(imageId)),
     watch: (project, onEvent, signal) => patiently(() => engine.watch(project, onEvent, signal)),
-    removeHolder: (id) => patiently(() => engine.removeHolder(id)),
+    removeHolders: (run) => patiently(() => engine.removeHolders(run)),
   };
 };

@@ -2,6 +2,7 @@ import { removeTree } from '../base/disk.ts';
 import { messageOf } from '../base/errors.ts';
 import type { Phase } from '../base/events.ts';
 import type { Copied } from '../copy/types.ts';
+import { holderLabel } from '../docker/api/holder.ts';
 import type { BackupPlan } from '../plan/types.ts';
 import type { Manifest } from '../snapshot/types.ts';
 import type { RunContext } from './context.ts';
@@ -23,7 +24,7 @@ import {
   type Run,
 } from './run.ts';
 import { imagesOf, writeComposeRecord, writeLogs } from './stages/compose-record.ts';
-import { copyAll, type Holder, makeHolder } from './stages/copy-stage.ts';
+import { copyAll, type Holder, makeHolder, needsHolder } from './stages/copy-stage.ts';
 import { manifestOf } from './stages/describe.ts';
 import { type HookRun, runHooks } from './stages/hook-stage.ts';
 import { assertSpace, preflight } from './stages/preflight.ts';
@@ -56,12 +57,12 @@ const inTheWindow = (run: Run, enter: Enter, holder: Holder | undefined) => asyn
   return { copied, consistent };
 };
 
-const removeHolder = async (context: RunContext, holder: Holder): Promise<void> => {
+const removeHolder = async ({ context, id }: Run): Promise<void> => {
   try {
-    await context.engine.removeHolder(holder.id);
+    await context.engine.removeHolders(id);
   } catch (error) {
-    const name = holder.id.slice(0, 12);
-    const message = `the helper container ${name} is still there: \`docker rm ${name}\` (${messageOf(error)})`;
+    const find = `docker ps -aq --filter label=${holderLabel}=${id}`;
+    const message = `the helper container of the run may still be there: \`${find}\` finds it (${messageOf(error)})`;
     context.warn({ code: 'holder-left', message });
   }
 };
@@ -70,13 +71,14 @@ const removeHolder = async (context: RunContext, holder: Holder): Promise<void> 
 const copyWhileQuiet = async (run: Run, { journal }: OpenedRun, enter: Enter) => {
   const { plan, ledger, needs } = run;
   const context = { ...run.context, noteEnded: journal.noteEnded };
-  const holder = await makeHolder(context, plan, run.id);
+  let holder: Holder | undefined;
   try {
+    holder = await makeHolder(context, plan, run.id);
     await assertSpace(plan);
     await enter('stopping');
     return await whileQuiet(context, plan, ledger, needs, inTheWindow(run, enter, holder));
   } finally {
-    if (holder !== undefined) await removeHolder(context, holder);
+    if (needsHolder(plan)) await removeHolder(run);
   }
 };
 
@@ -225,9 +227,10 @@ export const executeBackup = async (
   const end = await endOf(run, opened);
   const clean = end.path !== undefined || (await removePartial(run, opened));
   await runFinally(run, end);
+  // The history first: killed in between, a recovery finds the journal, and the run is not forgotten.
+  await remember(run, opened, end);
   await settleJournal(run, opened, end, clean);
   await guardian?.dismiss();
-  await remember(run, opened, end);
   const record = recordOf(run, end);
   for (const event of closingEvents(record)) context.emit(event);
   return record;

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { lstat, rename } from 'node:fs/promises';
+import { lstat, rename, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../base/clock.ts';
 import { diskTrouble } from '../base/disk/trouble.ts';
@@ -18,7 +18,13 @@ import {
 import type { SnapshotType } from '../snapshot/types.ts';
 import { type Need, needsAmong } from '../stack/order.ts';
 import type { RunContext } from './context.ts';
-import { type JournalFile, type JournalWayBack, journalContainers, openJournal } from './journal.ts';
+import {
+  type JournalFile,
+  type JournalWayBack,
+  journalContainers,
+  openJournal,
+  removeJournal,
+} from './journal.ts';
 import { type Ledger, newLedger } from './quiet/ledger.ts';
 import { type WayBack, wayBackOf } from './quiet/way-back.ts';
 import type { HookBook } from './stages/hook-stage.ts';
@@ -127,16 +133,6 @@ export interface OpenedRun {
   readonly isHome: () => Promise<boolean>;
 }
 
-/** A folder that cannot be made leaves no journal behind: nothing has been touched yet. */
-const makeFolder = async (run: Run, journal: JournalFile): Promise<void> => {
-  try {
-    await makeFolderIn(run.folder);
-  } catch (error) {
-    await journal.close().catch(() => undefined);
-    throw error;
-  }
-};
-
 const journalOf = (run: Run): Promise<JournalFile> => {
   const { backups, name, configFile } = run.plan.instance;
   return openJournal(journalPath(backups, run.id), {
@@ -156,6 +152,19 @@ const journalOf = (run: Run): Promise<JournalFile> => {
   });
 };
 
+/** A journal or a folder that cannot be made, or flushed, leaves nothing behind: nothing has been touched yet. */
+const journalAndFolder = async (run: Run): Promise<JournalFile> => {
+  try {
+    const journal = await journalOf(run);
+    await makeFolderIn(run.folder);
+    return journal;
+  } catch (error) {
+    await removeJournal(journalPath(run.plan.instance.backups, run.id)).catch(() => undefined);
+    await rmdir(run.folder).catch(() => undefined);
+    throw error;
+  }
+};
+
 /**
  * Makes the run's journal and its folder: the first thing a run writes, before it touches anything. Rejects
  * with `space-short` or `backups-unusable`.
@@ -166,9 +175,7 @@ export const openFolders = async (run: Run): Promise<OpenedRun> => {
     for (const path of [backups, journalsPath(backups), temporariesPath(backups)])
       await makePrivateDirectory(path);
     const isHome = await rememberFolder(temporariesPath(backups));
-    const journal = await journalOf(run);
-    await makeFolder(run, journal);
-    return { journal, isHome };
+    return { journal: await journalAndFolder(run), isHome };
   } catch (cause) {
     const next = `Look at the permissions of ${backups} and of what is in it, or choose another folder with --backups.`;
     throw (
@@ -185,8 +192,8 @@ export const openFolders = async (run: Run): Promise<OpenedRun> => {
 export const giveName = async (run: Run): Promise<string> => {
   const { backups } = run.plan.instance;
   const path = join(backups, run.snapshot);
-  await rename(run.folder, path);
   try {
+    await rename(run.folder, path);
     await fsyncDirectory(backups);
   } catch (error) {
     // It may have its name or not when the machine starts again: then it had better have none.

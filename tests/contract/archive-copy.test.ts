@@ -21,6 +21,7 @@ let engine: Engine;
 let folder = '';
 let volume = '';
 let mountpoint = '';
+const run = randomName('run');
 let holder = '';
 beforeAll(async () => {
   engine = await connectEngine();
@@ -31,7 +32,7 @@ beforeAll(async () => {
   await makeOddTree(mountpoint);
   await must(['dd', 'if=/dev/zero', `of=${folder}/file`, 'bs=1M', 'count=3', 'status=none']);
   holder = await engine.createHolder({
-    run: randomName('run'),
+    run,
     mounts: [
       { kind: 'volume', source: volume, target: '/data/0', readOnly: true },
       { kind: 'bind', source: join(folder, 'file'), target: '/data/1', readOnly: true },
@@ -39,7 +40,7 @@ beforeAll(async () => {
   });
 });
 afterAll(async () => {
-  if (holder !== '') await engine.removeHolder(holder);
+  await engine.removeHolders(run);
   await docker('volume', 'rm', volume);
   await removeTree(folder);
 });

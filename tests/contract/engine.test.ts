@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { run } from '../../src/base/process.ts';
 import { connectEngine } from '../../src/docker/dockerode.ts';
 import type { Engine } from '../../src/docker/engine.ts';
+import { randomName } from '../support/containers.ts';
 import { type ScratchStack, scratchStack } from '../support/scratch.ts';
 import { until } from '../support/until.ts';
 
@@ -189,8 +190,9 @@ volumes: { data: {} }
 
   it('reaches the bytes of a volume through a container that never runs, and leaves nothing behind', async () => {
     await said(engine, id, ['sh', '-c', 'echo content >/data/file']);
+    const name = randomName('run');
     const holder = await engine.createHolder({
-      run: 'a-test',
+      run: name,
       mounts: [{ kind: 'volume', source: `${stack.project}_data`, target: '/v', readOnly: true }],
     });
     const image = (await engine.inspect(holder)).imageId;
@@ -200,9 +202,9 @@ volumes: { data: {} }
       const names = await run(['tar', '-t'], { input: archive });
       expect(names.stdout.toString()).toBe('v/\nv/file\n');
     } finally {
-      await engine.removeHolder(holder);
+      await engine.removeHolders(name);
     }
-    await engine.removeHolder(holder);
+    await engine.removeHolders(name);
     await expect(engine.inspect(holder)).rejects.toMatchObject({ details: { status: 404 } });
     expect((await run(['docker', 'image', 'inspect', image])).exitCode).not.toBe(0);
   });

@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import { Readable } from 'node:stream';
 import type Docker from 'dockerode';
 import type { HolderRequest } from '../engine.ts';
@@ -11,11 +10,11 @@ const emptyTar = (): Readable => Readable.from([Buffer.alloc(1024)]);
 
 /**
  * Makes a container that is never started, of an image with nothing in it: the archive calls reach the
- * bytes of what it mounts, and nothing has to be pulled. Its image has a tag of its own, so that two runs
- * never take it from under each other.
+ * bytes of what it mounts, and nothing has to be pulled. Its image has the run for a tag: two runs never take
+ * it from under each other, and whoever looks after a dead run finds it, with or without its container.
  */
 export const createHolderContainer = async (docker: Docker, request: HolderRequest): Promise<string> => {
-  const tag = randomUUID();
+  const tag = request.run;
   const answer = await docker.importImage(emptyTar() as unknown as string, { repo: holderImage, tag });
   for await (const _ of answer) {
     // the image is there when the answer has been read to its end
@@ -39,14 +38,14 @@ export const createHolderContainer = async (docker: Docker, request: HolderReque
   return container.id;
 };
 
-/** Removes a holder and the empty image it was made of. Already gone is success. */
-export const removeHolderContainer = async (docker: Docker, id: string): Promise<void> => {
-  const container = docker.getContainer(id);
-  const ignoreGone = (error: { statusCode?: number }): void => {
-    if (error.statusCode !== 404) throw error;
-  };
-  const info = await container.inspect().catch(ignoreGone);
-  if (info === undefined) return;
-  await container.remove({ force: true, v: false }).catch(ignoreGone);
-  await docker.getImage(info.Image).remove({ force: true }).catch(ignoreGone);
+const ignoreGone = (error: { statusCode?: number }): void => {
+  if (error.statusCode !== 404) throw error;
+};
+
+/** Removes the holders of a run and the empty image they were made of: whatever there is of them. */
+export const removeHolderContainers = async (docker: Docker, run: string): Promise<void> => {
+  const label = [`${holderLabel}=${run}`];
+  for (const { Id } of await docker.listContainers({ all: true, filters: { label } }))
+    await docker.getContainer(Id).remove({ force: true, v: false }).catch(ignoreGone);
+  await docker.getImage(`${holderImage}:${run}`).remove({ force: true }).catch(ignoreGone);
 };

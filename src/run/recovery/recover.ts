@@ -5,7 +5,6 @@ import { fsyncDirectory, removeTree } from '../../base/disk.ts';
 import { messageOf } from '../../base/errors.ts';
 import type { Emit, Phase, Warning } from '../../base/events.ts';
 import { instanceFromRunning } from '../../config/resolve.ts';
-import { holderLabel } from '../../docker/api/holder.ts';
 import type { ContainerDetails, Engine } from '../../docker/engine.ts';
 import { statusOf } from '../../docker/failure.ts';
 import { lifecycleOf, modelOf } from '../../stack/model.ts';
@@ -95,10 +94,6 @@ const bringContainersBack = async (
   return ledger;
 };
 
-const removeHolders = async (journal: Journal, engine: Engine): Promise<void> => {
-  for (const id of await engine.containers([`${holderLabel}=${journal.id}`])) await engine.removeHolder(id);
-};
-
 const removeJournal = async (path: string): Promise<void> => {
   await rm(path, { force: true });
   await fsyncDirectory(dirname(path));
@@ -156,7 +151,7 @@ export const recoverRun = async (
   const ledger = await bringContainersBack(journal, tools, context);
   const down = downOf(ledger);
   await endOrphans(journal.id);
-  for (const clean of [() => removeHolders(journal, tools.engine), () => removeTree(journal.folder)])
+  for (const clean of [() => tools.engine.removeHolders(journal.id), () => removeTree(journal.folder)])
     await clean().catch((error) => warn({ code: 'leftover', message: messageOf(error) }));
   if (down.length === 0) await removeJournal(path);
   return recordOf(journal, tools.clock, down, warnings);

@@ -17,14 +17,20 @@ export interface Holder {
   readonly targets: ReadonlyMap<string, string>;
 }
 
+const throughEngine = (plan: BackupPlan): readonly PlannedCopy[] =>
+  plan.copies.filter((copy) => copy.task.method === 'api');
+
+/** Whether a holder has to be made, and to be removed again. */
+export const needsHolder = (plan: BackupPlan): boolean => throughEngine(plan).length > 0;
+
 /** Makes the holder for all copies that go through the engine, or nothing when there are none. */
 export const makeHolder = async (
   context: RunContext,
   plan: BackupPlan,
   run: string,
 ): Promise<Holder | undefined> => {
-  const through = plan.copies.filter((copy) => copy.task.method === 'api');
-  if (through.length === 0) return undefined;
+  if (!needsHolder(plan)) return undefined;
+  const through = throughEngine(plan);
   const targets = new Map(through.map((copy, at) => [copy.mount.name, `/data/${at}`] as const));
   const id = await context.engine.createHolder({
     run,
