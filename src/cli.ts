@@ -1,6 +1,7 @@
 import './base/memory.ts';
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { type Duration, parseDuration } from './base/duration.ts';
 import { asStackBackupError, type ErrorCode, StackBackupError } from './base/errors.ts';
 import { nearest } from './base/text/nearest.ts';
 import { printable } from './base/text/printable.ts';
@@ -23,9 +24,11 @@ const version = (JSON.parse(readFileSync(packageFile, 'utf8')) as { version: str
 /** Signals and defects both end the work in order: the services come back before the program goes. */
 const interruption = () => {
   const controller = new AbortController();
+  const insisting = new AbortController();
   let signal: NodeJS.Signals | undefined;
   for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
     process.on(name, () => {
+      if (signal !== undefined) insisting.abort();
       signal ??= name;
       controller.abort(
         new StackBackupError('interrupted', `interrupted by ${name}`, {
@@ -44,10 +47,10 @@ const interruption = () => {
   // A closed terminal must not end a run between stop and start: what cannot be shown is not shown.
   process.stdout.on('error', () => undefined);
   process.stderr.on('error', () => undefined);
-  return { signal: controller.signal, interruptedBy: () => signal };
+  return { signal: controller.signal, interruptedBy: () => signal, insisted: insisting.signal };
 };
 
-const { signal, interruptedBy } = interruption();
+const { signal, interruptedBy, insisted } = interruption();
 
 interface RawFlags {
   readonly config?: string;
@@ -75,6 +78,7 @@ const worldOf = (flags: RawFlags): World => ({
   version,
   signal,
   interruptedBy,
+  insisted,
 });
 
 const tag = (text: string, before: Record<string, string>): Record<string, string> => {
@@ -82,6 +86,24 @@ const tag = (text: string, before: Record<string, string>): Record<string, strin
   if (match === null) throw new InvalidArgumentError('A tag is NAME=VALUE, such as sha=1f3a9c.');
   return { ...before, [match[1] as string]: match[2] as string };
 };
+
+const durationOf = (text: string): Duration => {
+  const length = parseDuration(text);
+  if (length === undefined)
+    throw new InvalidArgumentError('A length of time is written 90s, 10m, 1h30m or 2d.');
+  return length;
+};
+
+const wait = (): Option =>
+  new Option('--wait <duration>', 'wait so long for another run on the same project to end')
+    .argParser(durationOf)
+    .default(0, 'not at all');
+
+/**
+ * Ctrl-Z would leave services down for as long as nobody thinks of `fg`: nobody is told, and the guardian sees
+ * a process that is alive. What may hold services down is not suspended.
+ */
+const withoutSuspension = (): void => void process.on('SIGTSTP', () => undefined);
 
 const everyInstance = 'every instance of the configuration; without one every running project';
 const types: readonly SnapshotType[] = ['manual', 'scheduled', 'pre-deploy', 'pre-migration', 'pre-restore'];
@@ -97,6 +119,7 @@ interface BackupArguments extends RawFlags {
   readonly note: string;
   readonly logs?: boolean;
   readonly quiesce?: QuiesceMode;
+  readonly wait: Duration;
 }
 
 /** Adds the flags that every command knows. */
@@ -187,6 +210,7 @@ common(program.command('backup', { isDefault: true }))
   .addOption(new Option('--note <text>', 'a remark, kept in the manifest').default('', 'none'))
   .option('--logs', 'keep the logs of the services too')
   .addOption(quiesce())
+  .addOption(wait())
   .action(async (names: string[], given: BackupArguments) => {
     const all = given.all === true;
     const overrides = {
@@ -194,10 +218,11 @@ common(program.command('backup', { isDefault: true }))
       ...(given.quiesce === undefined ? {} : { quiesce: given.quiesce }),
     };
     const options = { type: given.type, tags: given.tag, note: given.note };
+    if (given.dryRun !== true) withoutSuspension();
     await ended(given, (world) =>
       given.dryRun === true
         ? plan(world, names, { all, overrides })
-        : backup(world, names, { all, options, overrides }),
+        : backup(world, names, { all, options, overrides, wait: given.wait }),
     );
   });
 
@@ -241,12 +266,20 @@ common(program.command('init'))
 common(program.command('recover'))
   .description('bring back what a run that died (kill -9, power loss) left down; every backup does it first')
   .option('--dry-run', 'show what would be looked after, change nothing')
-  .option('--wait-for-engine', 'wait until the engine answers (for boot)')
-  .action((given: RawFlags & { dryRun?: boolean; waitForEngine?: boolean }) =>
-    ended(given, (world) =>
-      recover(world, { dryRun: given.dryRun === true, waitForEngine: given.waitForEngine === true }),
-    ),
-  );
+  .addOption(
+    new Option(
+      '--wait-for-engine [duration]',
+      'wait so long until the engine answers, if there is something to recover (for boot)',
+    )
+      .argParser(durationOf)
+      .preset('10m')
+      .default(0, 'not at all'),
+  )
+  .addOption(wait())
+  .action((given: RawFlags & { dryRun?: boolean; waitForEngine: Duration; wait: Duration }) => {
+    withoutSuspension();
+    return ended(given, (world) => recover(world, { ...given, dryRun: given.dryRun === true }));
+  });
 
 common(program.command('doctor'))
   .description('what this machine has of what is needed, and how to get the rest')

@@ -21,29 +21,35 @@ export interface ProcessIdentity {
   readonly bootId: string;
 }
 
-const startTimeOf = (pid: number): string => {
+interface ProcessStat {
+  /** `R`, `S`, `D` …; `Z` and `X` for a process that has ended and that nobody has waited for yet. */
+  readonly state: string;
+  readonly startTime: string;
+}
+
+const statOf = (pid: number): ProcessStat => {
   const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
   // The program's name, in parentheses, may hold spaces: count from behind the last one.
-  return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? '';
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return { state: fields[0] ?? '', startTime: fields[19] ?? '' };
 };
 
 /** This process' identity; empty strings where there is no /proc. */
 export const ownIdentity = (): ProcessIdentity => {
   try {
     const bootId = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
-    return { pid: process.pid, startTime: startTimeOf(process.pid), bootId };
+    return { pid: process.pid, startTime: statOf(process.pid).startTime, bootId };
   } catch {
     return { pid: process.pid, startTime: '', bootId: '' };
   }
 };
 
-/** Whether that very process still runs: same boot, same pid, same start. */
+/** Whether that very process still runs: same boot, same pid, same start, and more than a name in a list. */
 export const isAlive = ({ pid, startTime, bootId }: ProcessIdentity): boolean => {
   try {
-    return (
-      bootId === readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim() &&
-      startTimeOf(pid) === startTime
-    );
+    if (bootId !== readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()) return false;
+    const now = statOf(pid);
+    return now.startTime === startTime && !['Z', 'X', 'x'].includes(now.state);
   } catch {
     return false; // no such process
   }

@@ -2,10 +2,12 @@ import { freeSpace } from '../base/disk.ts';
 import { asStackBackupError } from '../base/errors.ts';
 import { run } from '../base/process.ts';
 import { formatBytes } from '../base/text/amount.ts';
+import { printable } from '../base/text/printable.ts';
 import { composeVersion } from '../docker/compose.ts';
 import { connectEngine } from '../docker/dockerode.ts';
 import { assertWritable } from '../run/stages/preflight.ts';
 import { backupsFolders } from './session/backups.ts';
+import { recoverFirst } from './session/dead-runs.ts';
 import { exitCode } from './session/exit.ts';
 import { configOf, printJson, type World } from './session/session.ts';
 
@@ -66,6 +68,25 @@ const checks: readonly Check[] = [
         state: 'missing',
         says: '`docker compose` does not answer',
         next: 'Install the docker CLI and its Compose plugin: compose files cannot be read without them.',
+      };
+    },
+  },
+  {
+    name: 'earlier runs',
+    ask: async (world) => {
+      const engine = await connectEngine();
+      const session = { world, engine, info: await engine.info() };
+      const { records, failures } = await recoverFirst(session, await backupsFolders(world), false);
+      const down = records.flatMap((record) => record.down.map((one) => one.container));
+      if (down.length > 0 || failures.length > 0)
+        return {
+          state: 'missing',
+          says: `not everything that they left down could be brought back: ${printable(down.join(', ') || 'see above')}`,
+          next: 'Look into `docker logs` of these containers, put the cause right, then run `stack-backup recover`.',
+        };
+      return {
+        state: 'good',
+        says: records.length === 0 ? 'none has died' : 'what they left down runs again',
       };
     },
   },

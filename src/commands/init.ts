@@ -1,5 +1,5 @@
 import { open } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { errnoOf, StackBackupError } from '../base/errors.ts';
 import { schemaPath } from '../base/schema.ts';
 import { configFileName } from '../config/load.ts';
@@ -11,6 +11,7 @@ import { sqliteFiles } from '../hooks/sqlite/find.ts';
 import { composeLabel } from '../stack/labels.ts';
 import { observeStack, runningProjects } from '../stack/observe.ts';
 import type { Stack } from '../stack/types.ts';
+import { recoverFirst } from './session/dead-runs.ts';
 import type { World } from './session/session.ts';
 
 const servicesOf = (stack: Stack) =>
@@ -42,6 +43,8 @@ const writeNew = async (path: string, text: string): Promise<void> => {
 /** `stack-backup init <project>`: writes a commented configuration for a running project. */
 export const init = async (world: World, project: string, print: boolean): Promise<number> => {
   const engine = await connectEngine();
+  const session = { world, engine, info: await engine.info() };
+  await recoverFirst(session, [resolve(world.cwd, world.flags.backups ?? 'backups')], false);
   const running = await runningProjects(engine);
   selectStacks({ configured: [], running, requested: [project], all: false });
   const stack = await observeStack(

@@ -2,11 +2,13 @@ import { printable } from '../base/text/printable.ts';
 import { readCatalog } from '../catalog/catalog.ts';
 import { renderList } from '../catalog/render.ts';
 import { backupsFolders } from './session/backups.ts';
+import { tellOfDead } from './session/dead-runs.ts';
 import { printJson, type World } from './session/session.ts';
 
 /** `stack-backup list [instance]…`: the snapshots there are, also those whose manifest is damaged. */
 export const list = async (world: World, instances: readonly string[]): Promise<number> => {
   const folders = await backupsFolders(world);
+  await tellOfDead(world, folders);
   const catalogs = await Promise.all(folders.map(readCatalog));
   const entries = catalogs
     .flat()

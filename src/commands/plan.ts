@@ -1,13 +1,16 @@
 import { planToJson, renderPlan } from '../plan/render.ts';
 import { preflight } from '../run/stages/preflight.ts';
 import type { BackupFlags } from './backup.ts';
+import { backupsFolders } from './session/backups.ts';
+import { tellOfDead } from './session/dead-runs.ts';
 import { plannedBackup } from './session/planned.ts';
 import { instancesOf, openSession, printJson, type World } from './session/session.ts';
 
 /**
  * `stack-backup plan <instance>…` and `--dry-run`: what a backup with these flags would do, and that its checks
  * pass.
- * Changes nothing, writes nothing.
+ * Changes nothing, writes nothing: what a run that died has left down is told, with the command that brings it
+ * back, and the plan is of what is there now. A dry run that starts services would be none.
  */
 export const plan = async (
   world: World,
@@ -15,7 +18,9 @@ export const plan = async (
   { all, overrides }: Pick<BackupFlags, 'all' | 'overrides'>,
 ): Promise<number> => {
   const session = await openSession(world);
-  for (const instance of await instancesOf(session, names, all)) {
+  const { dead } = await tellOfDead(world, await backupsFolders(world));
+  const left = dead.map(({ journal }) => journal.project);
+  for (const instance of await instancesOf(session, names, all, left)) {
     const found = await plannedBackup(session, { ...instance, ...overrides });
     if (!world.flags.json)
       world.stdout.write(

@@ -1,122 +1,82 @@
-import { StackBackupError } from '../base/errors.ts';
-import type { EventBody, RunEvent } from '../base/events.ts';
-import { acquireLock } from '../base/lock.ts';
+import type { Duration } from '../base/duration.ts';
+import type { Waiting } from '../base/lock.ts';
 import { printable } from '../base/text/printable.ts';
 import { connectEngine } from '../docker/dockerode.ts';
-import type { Engine } from '../docker/engine.ts';
-import { chooseListener } from '../notify/choose.ts';
-import { appendHistory } from '../run/history.ts';
-import type { Journal } from '../run/journal.ts';
-import { closingEvents, type RunRecord } from '../run/record.ts';
-import { findJournals, isDead } from '../run/recovery/journals.ts';
-import { mayBeQuiet, recoverRun } from '../run/recovery/recover.ts';
+import type { Engine, EngineInfo } from '../docker/engine.ts';
+import type { Found } from '../run/recovery/journals.ts';
+import { engineWhenReady } from '../run/recovery/ready.ts';
 import { backupsFolders } from './session/backups.ts';
-import { exitCode } from './session/exit.ts';
+import { leftBy, lookForDead, type Recoveries, recoverFound, tellUnusable } from './session/dead-runs.ts';
+import { codeOfError, exitCode, worstCode } from './session/exit.ts';
 import type { World } from './session/session.ts';
 
-interface Dead {
-  readonly backups: string;
-  readonly path: string;
-  readonly journal: Journal;
+export interface RecoverFlags {
+  readonly dryRun: boolean;
+  /** How long an engine that does not answer is waited for, ms. 0 = not at all. */
+  readonly waitForEngine: Duration;
+  /** How long somebody else who is at the same work is waited for, ms. */
+  readonly wait: Duration;
 }
 
-const pollMs = 500;
+const engineOf = (world: World, waitMs: Duration): Promise<Engine> =>
+  waitMs === 0
+    ? connectEngine()
+    : engineWhenReady(AbortSignal.any([world.signal, AbortSignal.timeout(waitMs)]));
 
-/** The engine, once it answers: at boot it may still be on its way up. */
-const engineWhenReady = async (world: World): Promise<Engine> => {
-  for (;;) {
-    try {
-      return await connectEngine();
-    } catch (error) {
-      if (!(error instanceof StackBackupError) || error.code !== 'engine-unreachable') throw error;
-      world.signal.throwIfAborted();
-      await new Promise((resolve) => setTimeout(resolve, pollMs));
-    }
+/** A run of another engine is none of this one's; but nobody else may ever come for it. */
+const tellElsewhere = (world: World, dead: readonly Found[], { id }: EngineInfo): void => {
+  for (const { journal } of dead.filter((one) => one.journal.engine.id !== id))
+    world.stderr.write(
+      `stack-backup: the run ${printable(journal.id)} is of another engine, ${printable(journal.engine.endpoint)}: point DOCKER_HOST or the docker context at it to recover it\n`,
+    );
+};
+
+const tellResult = (world: World, { records, failures }: Recoveries): void => {
+  for (const { found, error } of failures) {
+    const { instance } = found.journal;
+    world.stderr.write(`stack-backup: ${printable(instance)}: ${printable(error.message)}\n`);
+    if (error.next !== undefined) world.stderr.write(`  ${printable(error.next)}\n`);
   }
+  if (world.flags.json || world.flags.quiet) return;
+  for (const { run, down } of records)
+    if (down.length === 0)
+      world.stdout.write(`${printable(run)} is recovered: what ran before it runs again\n`);
 };
 
-/** Journals of dead runs of this engine. One that cannot be used is told and left where it is. */
-const deadRuns = async (
-  world: World,
-  folders: readonly string[],
-  engineId: string,
-): Promise<readonly Dead[]> => {
-  const dead: Dead[] = [];
-  for (const backups of folders)
-    for (const { path, journal, problem } of await findJournals(backups)) {
-      if (problem !== undefined)
-        world.stderr.write(`stack-backup: journal ${printable(path)} is left alone: ${printable(problem)}\n`);
-      else if (journal !== undefined && journal.engine.id === engineId && isDead(journal))
-        dead.push({ backups, path, journal });
-    }
-  return dead;
-};
-
-const recoverOne = async (
-  world: World,
-  engine: Engine,
-  { backups, path, journal }: Dead,
-): Promise<RunRecord> => {
-  const { id, local } = await engine.info();
-  await using _lock = await acquireLock(`${id}/${journal.project}`, journal.instance, world.clock.now());
-  const listener = chooseListener({ ...world.flags, stdout: world.stdout, stderr: world.stderr });
-  const emit = (event: EventBody): void =>
-    listener.on({ ...event, at: world.clock.now().toISOString(), instance: journal.instance } as RunEvent);
-  try {
-    emit({
-      type: 'warning',
-      code: 'recovering',
-      message: `the run ${journal.id} died in phase ${journal.phase}; putting back what it left`,
-    });
-    const record = await recoverRun(path, journal, { engine, local, clock: world.clock, emit });
-    for (const event of closingEvents({ ...record, down: record.down }).filter((one) => one.type === 'error'))
-      emit(event);
-    await appendHistory(backups, record);
-    return record;
-  } finally {
-    listener.close();
-  }
-};
+const codeOf = (world: World, { records, failures }: Recoveries, isAllUsable: boolean): number =>
+  worstCode([
+    ...records.map(({ down }) => (down.length > 0 ? exitCode.servicesDown : exitCode.done)),
+    ...failures.map(({ error }) => codeOfError(error.code, world.interruptedBy())),
+    ...(isAllUsable && records.every(({ warnings }) => warnings.every((one) => one.notice === true))
+      ? []
+      : [exitCode.warnings]),
+  ]);
 
 /**
- * Looks for dead runs of this engine in these folders and finishes them. Every backup does it first.
- * Resolves with the records of what was recovered.
+ * `stack-backup recover`: brings back what dead runs left down. It asks no engine when there is nothing to
+ * recover. Resolves with 0 when all is well, 3 with warnings (also for a journal that cannot be used), 4 when
+ * something could not be brought back, 5 when somebody else is at it.
  */
-export const recoverDead = async (
-  world: World,
-  engine: Engine,
-  folders: readonly string[],
-): Promise<readonly RunRecord[]> => {
-  const { id } = await engine.info();
-  const records: RunRecord[] = [];
-  for (const dead of await deadRuns(world, folders, id)) records.push(await recoverOne(world, engine, dead));
-  return records;
-};
-
-/** `stack-backup recover`: brings back what dead runs left down. 0 also when there was nothing to do. */
-export const recover = async (
-  world: World,
-  flags: { readonly dryRun: boolean; readonly waitForEngine: boolean },
-): Promise<number> => {
-  const engine = flags.waitForEngine ? await engineWhenReady(world) : await connectEngine();
-  const folders = await backupsFolders(world);
+export const recover = async (world: World, flags: RecoverFlags): Promise<number> => {
+  const { dead, unusable } = await lookForDead(await backupsFolders(world));
+  tellUnusable(world, unusable);
+  const nothing = (): number => {
+    if (!world.flags.quiet && !world.flags.json) world.stdout.write('nothing to recover\n');
+    return unusable.length > 0 ? exitCode.warnings : exitCode.done;
+  };
+  if (dead.length === 0) return nothing();
+  const engine = await engineOf(world, flags.waitForEngine);
+  const info = await engine.info();
+  tellElsewhere(world, dead, info);
+  const ours = dead.filter(({ journal }) => journal.engine.id === info.id);
+  if (ours.length === 0) return nothing();
   if (flags.dryRun) {
-    const { id } = await engine.info();
-    for (const { journal } of await deadRuns(world, folders, id)) {
-      const names = mayBeQuiet(journal)
-        ? journal.containers.map((one) => one.name).join(', ')
-        : 'no container';
-      world.stdout.write(
-        `${printable(journal.id)} died in phase ${journal.phase}: ${printable(names)} to be looked after\n`,
-      );
-    }
-    return exitCode.done;
+    for (const found of ours) world.stdout.write(`${printable(leftBy(found))}\n`);
+    return unusable.length > 0 ? exitCode.warnings : exitCode.done;
   }
-  const records = await recoverDead(world, engine, folders);
-  if (records.length === 0 && !world.flags.quiet && !world.flags.json)
-    world.stdout.write('nothing to recover\n');
-  for (const { run, down } of records)
-    if (down.length === 0 && !world.flags.json && !world.flags.quiet)
-      world.stdout.write(`${printable(run)} is recovered: what ran before it runs again\n`);
-  return records.some((record) => record.down.length > 0) ? exitCode.servicesDown : exitCode.done;
+  const waiting: Waiting = { limitMs: flags.wait, signal: world.signal };
+  const recoveries = await recoverFound({ world, engine, info }, ours, { asEvents: true, waiting });
+  tellResult(world, recoveries);
+  world.signal.throwIfAborted();
+  return codeOf(world, recoveries, unusable.length === 0);
 };

@@ -2,11 +2,14 @@ import { findSnapshot } from '../catalog/catalog.ts';
 import { renderShow } from '../catalog/render.ts';
 import { readManifest } from '../snapshot/manifest.ts';
 import { backupsFolders } from './session/backups.ts';
+import { tellOfDead } from './session/dead-runs.ts';
 import { printJson, type World } from './session/session.ts';
 
 /** `stack-backup show <snapshot>`: what stands in its manifest. */
 export const show = async (world: World, reference: string): Promise<number> => {
-  const folder = await findSnapshot(reference, await backupsFolders(world), world.cwd);
+  const folders = await backupsFolders(world);
+  await tellOfDead(world, folders);
+  const folder = await findSnapshot(reference, folders, world.cwd);
   const manifest = await readManifest(folder);
   if (world.flags.json) printJson(world, manifest);
   else

@@ -4,6 +4,7 @@ import { findSnapshot } from '../catalog/catalog.ts';
 import { readers } from '../copy/readers.ts';
 import { type Verification, verifySnapshot } from '../snapshot/verify.ts';
 import { backupsFolders } from './session/backups.ts';
+import { tellOfDead } from './session/dead-runs.ts';
 import { exitCode } from './session/exit.ts';
 import { printJson, type World } from './session/session.ts';
 
@@ -19,6 +20,7 @@ const report = (folder: string, result: Verification): string => {
 /** `stack-backup verify <snapshot>…`: re-reads everything. Exit code 6 when anything is wrong. */
 export const verify = async (world: World, references: readonly string[]): Promise<number> => {
   const folders = await backupsFolders(world);
+  await tellOfDead(world, folders);
   // All are found before the first is read: a misspelt name is told at once.
   const found: string[] = [];
   for (const reference of references) found.push(await findSnapshot(reference, folders, world.cwd));

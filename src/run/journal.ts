@@ -1,5 +1,5 @@
-import { rm } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { readdir, rm } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import { ownIdentity, type ProcessIdentity } from '../base/clock.ts';
 import { atomicWrite, fsyncDirectory } from '../base/disk.ts';
 import type { Outcome, Phase } from '../base/events.ts';
@@ -63,8 +63,11 @@ export const journalContainers = (plan: BackupPlan): readonly JournalContainer[]
 export const writeJournal = (path: string, journal: Journal): Promise<void> =>
   atomicWrite(path, `${JSON.stringify(journal)}\n`);
 
-/** Removes a journal: its run is over and nothing is left to put back. */
+/** Removes a journal: its run is over and nothing is left to put back. So is what a killed write left of it. */
 export const removeJournal = async (path: string): Promise<void> => {
+  const halfWritten = `.${basename(path)}.`;
+  for (const name of await readdir(dirname(path)))
+    if (name.startsWith(halfWritten)) await rm(join(dirname(path), name), { force: true });
   await rm(path, { force: true });
   await fsyncDirectory(dirname(path));
 };

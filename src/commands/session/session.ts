@@ -1,9 +1,11 @@
 import { type Clock, systemClock } from '../../base/clock.ts';
+import { isLocked } from '../../base/lock.ts';
 import { chooseInstances } from '../../config/instances.ts';
 import { type LoadedConfig, loadConfig } from '../../config/load.ts';
 import type { Instance } from '../../config/types.ts';
 import { connectEngine } from '../../docker/dockerode.ts';
 import type { Engine, EngineInfo } from '../../docker/engine.ts';
+import { lockOf } from '../../run/lock.ts';
 import { runningProjects } from '../../stack/observe.ts';
 
 /** The flags that every command knows. */
@@ -29,6 +31,8 @@ export interface World {
   readonly signal: AbortSignal;
   /** The signal that came, once one did. */
   readonly interruptedBy: () => NodeJS.Signals | undefined;
+  /** Aborts at the second such signal: somebody wants to know why it takes so long. It changes nothing else. */
+  readonly insisted: AbortSignal;
 }
 
 /** A world with an engine that answers. */
@@ -56,16 +60,29 @@ export const openSession = async (world: World): Promise<Session> => {
   return { world, config, engine, info: await engine.info() };
 };
 
-/** The instances that are meant. With `all`, every configured one. */
+/** Of these projects those whose lock somebody holds: a run may have stopped all that would show them. */
+const heldProjects = async ({ info }: Session, projects: readonly string[]): Promise<readonly string[]> => {
+  const held = await Promise.all(projects.map((project) => isLocked(lockOf(info.id, project))));
+  return projects.filter((_, at) => held[at]);
+};
+
+/**
+ * The instances that are meant. With `all`, every configured one. `known` are projects that are known although
+ * nothing of them may run.
+ */
 export const instancesOf = async (
   session: Session,
   requested: readonly string[],
   all: boolean,
+  known: readonly string[] = [],
 ): Promise<readonly Instance[]> => {
   const { world, config, engine } = session;
+  const running = await runningProjects(engine);
+  const others = requested.filter((name) => !running.includes(name));
+  const held = await heldProjects(session, others);
   return chooseInstances({
     config,
-    running: await runningProjects(engine),
+    running: [...running, ...others.filter((name) => held.includes(name) || known.includes(name))],
     requested,
     all,
     cwd: world.cwd,

@@ -1,29 +1,22 @@
 import { systemClock } from '../../base/clock.ts';
-import { acquireLock } from '../../base/lock.ts';
-import { connectEngine } from '../../docker/dockerode.ts';
 import { journalPath } from '../../snapshot/layout.ts';
-import { appendHistory } from '../history.ts';
-import { findJournals, isDead } from './journals.ts';
-import { recoverRun } from './recover.ts';
+import { recoverDeadRun } from './dead.ts';
+import { isDead, readJournal } from './journals.ts';
+import { engineWhenReady } from './ready.ts';
+
+/** How long the guardian waits for an engine that is gone, or for somebody else who is at the same work. */
+const limitMs = 10 * 60_000;
 
 /**
  * Recovers one run of a backups folder with nobody watching: what the guardian does. Nothing is to be done
- * when the journal is gone, when its run is alive, or when somebody else holds the lock and is at it.
+ * when the journal is gone or its run is alive.
  */
 export const recoverAlone = async (backups: string, run: string): Promise<void> => {
-  const path = journalPath(backups, run);
-  const journal = (await findJournals(backups)).find((found) => found.path === path)?.journal;
-  if (journal === undefined || !isDead(journal)) return;
-  const engine = await connectEngine();
-  const { id, local } = await engine.info();
-  if (id !== journal.engine.id) return;
-  await using lock = await acquireLock(`${id}/${journal.project}`, journal.instance, systemClock.now());
-  lock.describe('putting back what a run that died left down');
-  const record = await recoverRun(path, journal, {
-    engine,
-    local,
-    clock: systemClock,
-    emit: () => undefined,
-  });
-  await appendHistory(backups, record);
+  const found = await readJournal(journalPath(backups, run), backups);
+  if (found === undefined || 'problem' in found || !isDead(found.journal)) return;
+  const engine = await engineWhenReady(AbortSignal.timeout(limitMs));
+  const info = await engine.info();
+  if (info.id !== found.journal.engine.id) return;
+  const tools = { engine, info, clock: systemClock, emit: () => undefined };
+  await recoverDeadRun(found, tools, { limitMs });
 };

@@ -1,4 +1,5 @@
-import { readdir, readFile } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { open, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isAlive } from '../../base/clock.ts';
 import { isInside } from '../../base/disk.ts';
@@ -7,38 +8,80 @@ import { loadSchema } from '../../base/schema.ts';
 import { journalsPath, temporariesPath } from '../../snapshot/layout.ts';
 import type { Journal } from '../journal.ts';
 
-/** A journal that was found, and what can be said of it. */
-export interface FoundJournal {
-  /** Absolute path of the file. */
+/** The version of the format this program writes, and the only one there is. */
+const journalVersion = 1;
+
+/** A journal with where it lies. */
+export interface Found {
+  readonly backups: string;
+  /** Absolute path of the journal. */
   readonly path: string;
-  readonly journal?: Journal;
-  /** Why it cannot be used; then it is left where it is. */
-  readonly problem?: string;
+  readonly journal: Journal;
+  /** Written by this user, and nobody else can have changed it. */
+  readonly isOurs: boolean;
 }
 
-const parsed = async (path: string, backups: string): Promise<FoundJournal> => {
-  let value: unknown;
+/** A journal that cannot be used; it is left where it is. */
+export interface Unusable {
+  /** Absolute path of the file. */
+  readonly path: string;
+  readonly problem: string;
+}
+
+interface Text {
+  readonly text: string;
+  readonly isOurs: boolean;
+}
+
+/** Not through a link, and never waiting for whoever writes into a pipe. */
+const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+
+const readText = async (path: string): Promise<Text> => {
+  const file = await open(path, flags);
   try {
-    value = JSON.parse(await readFile(path, 'utf8'));
+    const { uid, mode } = await file.stat();
+    const bytes = await file.readFile();
+    const isOurs = uid === process.geteuid?.() && (mode & 0o022) === 0;
+    return { text: new TextDecoder('utf-8', { fatal: true }).decode(bytes), isOurs };
+  } finally {
+    await file.close();
+  }
+};
+
+const versionProblem = (value: unknown): string | undefined => {
+  const version = (value as { version?: unknown } | null)?.version;
+  return typeof version === 'number' && version > journalVersion
+    ? `a newer stack-backup wrote it (version ${version}): use that one`
+    : undefined;
+};
+
+/** One journal; undefined when it has gone meanwhile: its run is over, or somebody else has recovered it. */
+export const readJournal = async (path: string, backups: string): Promise<Found | Unusable | undefined> => {
+  let value: unknown;
+  let isOurs: boolean;
+  try {
+    const read = await readText(path);
+    ({ isOurs } = read);
+    value = JSON.parse(read.text);
   } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return undefined;
     return { path, problem: `it cannot be read: ${messageOf(error)}` };
   }
-  const version = (value as { version?: unknown } | null)?.version;
-  if (typeof version === 'number' && version > 1)
-    return { path, problem: `a newer stack-backup wrote it (version ${version}): use that one` };
+  const newer = versionProblem(value);
+  if (newer !== undefined) return { path, problem: newer };
   const validate = loadSchema('journal.schema.json');
   if (!validate(value)) return { path, problem: 'it is damaged' };
   const journal = value as Journal;
   // It names a folder that will be removed: only one of the tool's own may be.
   if (!(await isInside(journal.folder, temporariesPath(backups))))
     return { path, problem: `it names a folder outside of ${temporariesPath(backups)}` };
-  return { path, journal };
+  return { backups, path, journal, isOurs };
 };
 
-/** All journals in a backups folder; those of runs under way are among them. */
-export const findJournals = async (backups: string): Promise<readonly FoundJournal[]> => {
-  const folder = journalsPath(backups);
-  const names = await readdir(folder).catch((error: unknown) => {
+const namesIn = async (backups: string): Promise<readonly string[]> => {
+  try {
+    return await readdir(journalsPath(backups));
+  } catch (error) {
     const errno = errnoOf(error) ?? '';
     // No folder, no journals; that it cannot be one (a file stands there) is for the checks of a run to tell.
     if (['ENOENT', 'ENOTDIR', 'ELOOP'].includes(errno)) return [];
@@ -50,9 +93,15 @@ export const findJournals = async (backups: string): Promise<readonly FoundJourn
         next: 'Run as a user who may read and write there, or choose another path with `backups:` or --backups.',
       },
     );
-  });
-  const files = names.filter((name) => name.endsWith('.json')).sort();
-  return Promise.all(files.map((name) => parsed(join(folder, name), backups)));
+  }
+};
+
+/** All journals in a backups folder; those of runs under way are among them. */
+export const findJournals = async (backups: string): Promise<readonly (Found | Unusable)[]> => {
+  const names = (await namesIn(backups)).filter((name) => name.endsWith('.json')).sort();
+  const paths = names.map((name) => join(journalsPath(backups), name));
+  const read = await Promise.all(paths.map((path) => readJournal(path, backups)));
+  return read.filter((one) => one !== undefined);
 };
 
 /** Whether the run that wrote it is over: proved by boot id, pid and start time, never by age. */

@@ -47,6 +47,7 @@ describe('an instance', () => {
       logs: false,
       limits: { health: 120_000, maxDowntime: 0, engine: 600_000 },
       from: 'config',
+      configFile: join(folder.path, 'backup.config.yaml'),
     });
   });
 
@@ -90,6 +91,7 @@ instances:
       logs: true,
       limits: { health: 30_000, maxDowntime: 5_400_000, engine: 60_000 },
       from: 'config',
+      configFile: join(etc, 'backup.config.yaml'),
     });
     const shop = await instanceOf(etc, {}, 'shop');
     expect(shop).toMatchObject({ backups: join(folder.path, 'common'), timezone: 'Europe/Paris' });
@@ -311,8 +313,9 @@ describe('the time zone of the process', () => {
 
 test('a running project is an instance with every default', async () => {
   await using folder = await folderWith(core(''));
+  const { configFile: _none, ...named } = await instanceOf(folder.path);
   expect(instanceFromRunning('core', join(folder.path, 'backups'), 'UTC')).toEqual({
-    ...(await instanceOf(folder.path)),
+    ...named,
     timezone: 'UTC',
     from: 'running',
   });

@@ -109,7 +109,8 @@ describe('config.schema.json', () => {
     });
     expect({ ...explicit, name: '', project: '' }).toEqual({ ...implicit, name: '', project: '' });
     const running = instanceFromRunning('explicit', explicit?.backups ?? '', explicit?.timezone ?? '');
-    expect({ ...running, from: 'config' }).toEqual({ ...explicit, hooks: [] });
+    const found = { from: 'config', configFile: explicit?.configFile };
+    expect({ ...running, ...found }).toEqual({ ...explicit, hooks: [] });
   });
 
   test('knows the words of the command line', () => {

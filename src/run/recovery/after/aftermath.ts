@@ -1,0 +1,113 @@
+import { join } from 'node:path';
+import type { Clock } from '../../../base/clock.ts';
+import { readManifest } from '../../../snapshot/manifest.ts';
+import type { Manifest } from '../../../snapshot/types.ts';
+import { appendHistory } from '../../history.ts';
+import { type Journal, removeJournal, writeJournal } from '../../journal.ts';
+import { downOf, type RunRecord } from '../../record.ts';
+import type { Found } from '../journals.ts';
+import { stillDown } from '../left.ts';
+import type { Recovered } from '../recover.ts';
+
+/** The snapshot of a run that died after it had given it its name. */
+const publishedBy = async ({ backups, journal }: Found): Promise<Manifest | undefined> => {
+  const manifest = await readManifest(join(backups, journal.snapshot)).catch(() => undefined);
+  return manifest?.run === journal.id ? manifest : undefined;
+};
+
+const endOf = (
+  { backups, journal }: Found,
+  published: Manifest | undefined,
+): Pick<RunRecord, 'outcome' | 'error' | 'path' | 'bytes' | 'files'> => {
+  const { pid } = journal.process;
+  if (published !== undefined)
+    return {
+      outcome: 'complete-with-warnings',
+      path: join(backups, journal.snapshot),
+      bytes: published.totals.bytes,
+      files: published.totals.files,
+    };
+  const error =
+    journal.told === undefined
+      ? {
+          code: 'died',
+          message: `the run died in phase ${journal.phase} (its process, pid ${pid}, was gone); it was recovered`,
+        }
+      : { code: journal.told, message: 'what the run had left down was looked after again' };
+  return { outcome: 'failed', error, bytes: 0, files: 0 };
+};
+
+const recordOf = (
+  found: Found,
+  published: Manifest | undefined,
+  { ledger, warnings }: Recovered,
+  clock: Clock,
+): RunRecord => {
+  const { journal } = found;
+  const finished = clock.now();
+  const down = downOf(ledger);
+  const end = endOf(found, published);
+  const died = { code: 'died-late', message: 'the run died when its snapshot was complete; it was recovered' };
+  return {
+    version: 1,
+    run: journal.id,
+    instance: journal.instance,
+    project: journal.project,
+    snapshot: journal.snapshot,
+    type: journal.type,
+    tags: published?.tags ?? {},
+    started: journal.started,
+    finished: finished.toISOString(),
+    ...end,
+    ...(down.length > 0 ? { outcome: 'services-down' as const } : {}),
+    downtimeMs: published?.downtime.maxMs ?? 0,
+    windowMs: published?.downtime.windowMs ?? 0,
+    totalMs: Math.max(0, finished.getTime() - Date.parse(journal.started)),
+    down,
+    warnings: published === undefined || journal.told !== undefined ? warnings : [...warnings, died],
+  };
+};
+
+/** Whether there is something that has not been told yet. */
+const isNews = ({ told }: Journal, { down }: RunRecord): boolean =>
+  told === undefined || (told === 'services-down') !== down.length > 0;
+
+/** What hooks are told: of a run that was killed, or of services that are back at last. */
+const outcomeFor = ({ told }: Journal, { outcome, path }: RunRecord): string => {
+  if (outcome === 'services-down') return outcome;
+  if (told !== undefined) return 'recovered';
+  return path === undefined ? 'killed' : outcome;
+};
+
+/** The journal goes when nothing is left to do; else it says what, and what has been told of it. */
+const settle = async (found: Found, recovered: Recovered, record: RunRecord): Promise<void> => {
+  const left = await stillDown(recovered.context.engine, recovered.ledger);
+  if (left.length === 0 && recovered.isClean) return removeJournal(found.path);
+  const told =
+    found.journal.told !== undefined && !isNews(found.journal, record) ? found.journal.told : record.outcome;
+  await writeJournal(found.path, { ...found.journal, phase: 'starting', told, containers: left });
+};
+
+/**
+ * Tells what became of a dead run, when the services are back: `finally` hooks, then the history (with what
+ * the hooks said), then the journal goes. Killed in between, the next recovery tells it again: better twice
+ * than not at all. What has been told before is not told again.
+ */
+export const tellAftermath = async (found: Found, recovered: Recovered): Promise<RunRecord> => {
+  const { context } = recovered;
+  const { journal } = found;
+  const published = await publishedBy(found);
+  const first = recordOf(found, published, recovered, context.clock);
+  if (isNews(journal, first)) {
+    // Loaded only now: what reads configurations is large, and the services did not have to wait for it.
+    const { runFinallyHooks } = await import('./finally.ts');
+    await runFinallyHooks(journal, context, found.isOurs, {
+      outcome: outcomeFor(journal, first),
+      ...(first.path !== undefined && { snapshot: first.path }),
+    });
+  }
+  const record = recordOf(found, published, recovered, context.clock);
+  if (isNews(journal, record)) await appendHistory(found.backups, record);
+  await settle(found, recovered, record);
+  return record;
+};
