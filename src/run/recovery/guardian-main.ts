@@ -19,3 +19,4 @@ if (backups !== undefined && run !== undefined && !(await said()).includes('done
   const { recoverAlone } = await import('./alone.ts');
   await recoverAlone(backups, run);
 }
+process.exit(); // connections to the engine that are kept for a while would keep it, too

@@ -1,26 +1,23 @@
-import { setTimeout as pause } from 'node:timers/promises';
-import { StackBackupError } from '../../base/errors.ts';
+import { sleep } from '../../base/wait/heed.ts';
 import { connectEngine } from '../../docker/dockerode.ts';
 import type { Engine } from '../../docker/engine.ts';
-
-/** How often an engine that does not answer is asked again; nothing tells of its coming. */
-const againMs = 500;
-
-/** Answers of an engine that is on its way up or down. */
-const mayPass = (error: unknown): boolean =>
-  error instanceof StackBackupError && ['engine-unreachable', 'timeout'].includes(error.code);
+import { backOff, isOutage } from '../../docker/outage.ts';
 
 /**
- * The engine, as soon as it answers: at boot it may still be on its way up. Rejects with why it did not
- * answer when `signal` aborts.
+ * The engine, as soon as it answers: at boot it may still be on its way up. `onWaiting` is told once why it is
+ * waited for. Rejects with why it did not answer when `signal` aborts.
  */
-export const engineWhenReady = async (signal: AbortSignal): Promise<Engine> => {
-  for (;;) {
+export const engineWhenReady = async (
+  signal: AbortSignal,
+  onWaiting?: (why: unknown) => void,
+): Promise<Engine> => {
+  for (let attempt = 0; ; attempt++) {
     try {
       return await connectEngine();
     } catch (error) {
-      if (!mayPass(error) || signal.aborted) throw error;
-      await pause(againMs, undefined, { signal }).catch(() => undefined);
+      if (!isOutage(error) || signal.aborted) throw error;
+      if (attempt === 0) onWaiting?.(error);
+      await sleep(backOff(attempt), signal).catch(() => undefined);
       if (signal.aborted) throw error;
     }
   }

@@ -47,7 +47,10 @@ const recordOf = (
   const finished = clock.now();
   const down = downOf(ledger);
   const end = endOf(found, published);
-  const died = { code: 'died-late', message: 'the run died when its snapshot was complete; it was recovered' };
+  const died = {
+    code: 'died-late',
+    message: 'the run died when its snapshot was complete; it was recovered',
+  };
   return {
     version: 1,
     run: journal.id,
