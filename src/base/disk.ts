@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { lstat, mkdir, open, realpath, rename, rm, stat, statfs } from 'node:fs/promises';
 import { basename, dirname, join, relative, resolve, sep } from 'node:path';
-import { errnoOf, StackBackupError } from './errors.ts';
+import { errnoOf, messageOf, StackBackupError } from './errors.ts';
 import { run } from './process.ts';
 
 /** Makes what a folder lists (a rename, a new name) survive a power cut. */
@@ -11,6 +11,22 @@ export const fsyncDirectory = async (path: string): Promise<void> => {
     await handle.sync();
   } finally {
     await handle.close();
+  }
+};
+
+/** A system error of an open file does not say of which. */
+const naming = (path: string, thrown: unknown): unknown => {
+  const code = errnoOf(thrown);
+  if (code === undefined || (thrown as NodeJS.ErrnoException).path !== undefined) return thrown;
+  return Object.assign(new Error(`${messageOf(thrown)} '${path}'`, { cause: thrown }), { code, path });
+};
+
+/** Awaits a writer of `path`; what it rejects with names the file. */
+export const writing = async <T>(path: string, writer: Promise<T>): Promise<T> => {
+  try {
+    return await writer;
+  } catch (thrown) {
+    throw naming(path, thrown);
   }
 };
 
@@ -33,7 +49,7 @@ export const atomicWrite = async (path: string, data: string | Uint8Array, mode 
   } catch (thrown) {
     // What went wrong counts, not that a disk like that keeps the file too.
     await rm(temporary, { force: true }).catch(() => undefined);
-    throw thrown;
+    throw naming(path, thrown);
   }
   await fsyncDirectory(dirname(path));
 };

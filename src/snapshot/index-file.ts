@@ -3,6 +3,7 @@ import { createReadStream, createWriteStream } from 'node:fs';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createZstdCompress, createZstdDecompress } from 'node:zlib';
+import { writing } from '../base/disk.ts';
 import { messageOf, StackBackupError } from '../base/errors.ts';
 import { linesOf } from './checksums.ts';
 import { printable, type RecordEntry } from './entries/records.ts';
@@ -124,12 +125,13 @@ export const writeIndex = async (
   const lines = async function* () {
     for await (const batch of entries) yield batch.map(formatIndexLine).join('');
   };
-  await pipeline(
+  const written = pipeline(
     Readable.from(lines()),
     createZstdCompress(),
     createWriteStream(file, { flags: 'wx', mode: 0o600 }),
     ...(signal === undefined ? [] : [{ signal }]),
   );
+  await writing(file, written);
 };
 
 /** What an index says, in its order, in constant memory. Rejects with `verify-failed` when it is damaged. */

@@ -1,5 +1,5 @@
 import { statfs } from 'node:fs/promises';
-import { errnoOf, messageOf, StackBackupError } from '../errors.ts';
+import { type ErrorCode, errnoOf, messageOf, StackBackupError } from '../errors.ts';
 
 type Trouble = 'full' | 'quota' | 'read-only' | 'failed';
 
@@ -55,12 +55,25 @@ const isElsewhere = (error: Error, folder: string): boolean => {
   return named.length > 0 && !named.some((one) => one === folder || one.startsWith(`${folder}/`));
 };
 
+/** Of these steps the disk may have been the cause. A hook, for one, may tell of a disk of its own. */
+const suspects: readonly ErrorCode[] = ['internal', 'copy-failed', 'backups-unusable'];
+
+const ofSystem = (error: Error, folder: string): Found | undefined => {
+  const trouble = byErrno[errnoOf(error) ?? ''];
+  if (trouble === undefined || isElsewhere(error, folder)) return undefined;
+  return { trouble, said: messageOf(error) };
+};
+
 const find = (thrown: unknown, folder: string): Found | undefined => {
   if (!(thrown instanceof Error)) return undefined;
-  const trouble = byErrno[errnoOf(thrown) ?? ''];
-  if (trouble !== undefined && !(thrown instanceof StackBackupError))
-    return isElsewhere(thrown, folder) ? undefined : { trouble, said: messageOf(thrown) };
-  return inWords(thrown.message, folder) ?? find(thrown.cause, folder);
+  if (!(thrown instanceof StackBackupError)) return ofSystem(thrown, folder) ?? find(thrown.cause, folder);
+  if (!suspects.includes(thrown.code)) return undefined;
+  const told = inWords(thrown.message, folder);
+  if (told !== undefined) return told;
+  const behind = find(thrown.cause, folder);
+  if (behind === undefined) return undefined;
+  const isSaid = thrown.message.includes(behind.said);
+  return { ...behind, said: isSaid ? thrown.message : `${thrown.message}: ${behind.said}` };
 };
 
 const advice: Readonly<Record<Trouble, string>> = {

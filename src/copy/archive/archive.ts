@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { constants, createZstdCompress, createZstdDecompress } from 'node:zlib';
-import { makeFolderIn } from '../../base/disk.ts';
+import { makeFolderIn, writing } from '../../base/disk.ts';
 import { asStackBackupError, errnoOf, messageOf, StackBackupError } from '../../base/errors.ts';
 import type { Engine } from '../../docker/engine.ts';
 import type { RecordEntry } from '../../snapshot/entries/records.ts';
@@ -91,12 +91,13 @@ export const copyThroughEngine = async (
 /** Turns `x.tar` into `x.tar.zst` (zstd with its own checksum) and removes `x.tar`. Returns the new path. */
 export const compressArchive = async (tar: string, signal?: AbortSignal): Promise<string> => {
   const compressed = `${tar}.zst`;
-  await pipeline(
+  const written = pipeline(
     createReadStream(tar, { highWaterMark: 1024 * 1024 }),
     createZstdCompress({ params: { [constants.ZSTD_c_checksumFlag]: 1 } }),
     createWriteStream(compressed, { flags: 'wx', mode: 0o600 }),
     ...(signal === undefined ? [] : [{ signal }]),
   );
+  await writing(compressed, written);
   await rm(tar);
   return compressed;
 };

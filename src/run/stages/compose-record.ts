@@ -3,7 +3,7 @@ import { chmod, copyFile, readFile, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { createZstdCompress } from 'node:zlib';
-import { makeFolderIn } from '../../base/disk.ts';
+import { makeFolderIn, writing } from '../../base/disk.ts';
 import { messageOf } from '../../base/errors.ts';
 import type { BackupPlan } from '../../plan/types.ts';
 import { composeName, logsName } from '../../snapshot/layout.ts';
@@ -37,7 +37,10 @@ export const writeComposeRecord = async (
 ): Promise<void> => {
   const target = join(folder, composeName);
   await makeFolderIn(target);
-  const write = (name: string, text: string) => writeFile(join(target, name), text, { mode: 0o600 });
+  const write = (name: string, text: string): Promise<void> => {
+    const path = join(target, name);
+    return writing(path, writeFile(path, text, { mode: 0o600 }));
+  };
   const services = plan.stack.containers.map((one) => ({
     service: one.service,
     container: one.name,

@@ -38,6 +38,12 @@ const progressOf = (context: RunContext, plan: BackupPlan) => {
   };
 };
 
+/** All copies in full, and the checksum of the list of checksums. */
+interface Finished {
+  readonly results: readonly CopyResult[];
+  readonly sums: Manifest['sums'];
+}
+
 /**
  * Everything slow that could wait until the services were back: compares each copy with what its source
  * was, hashes, indexes, and writes SHA256SUMS over every file but itself and the manifest. Returns the
@@ -48,7 +54,7 @@ const finishAll = async (
   plan: BackupPlan,
   folder: string,
   copied: readonly Copied[],
-): Promise<{ readonly results: readonly CopyResult[]; readonly sums: Manifest['sums'] }> => {
+): Promise<Finished> => {
   await using sums = await ChecksumWriter.create(join(folder, sumsName));
   const progress = progressOf(context, plan);
   await using hasher = new FileHasher(folder, { signal: context.signal, onProgress: progress.hashed });
@@ -72,16 +78,18 @@ export const finishFolder = async (
   plan: BackupPlan,
   folder: string,
   copied: readonly Copied[],
-  manifestFor: (finished: {
-    readonly results: readonly CopyResult[];
-    readonly sums: Manifest['sums'];
-  }) => Promise<Manifest>,
+  manifestFor: (finished: Finished) => Promise<Manifest>,
 ): Promise<Manifest> => {
-  const [finished] = await Promise.all([
-    finishAll(context, plan, folder, copied),
-    syncFileSystem(folder, context.signal),
-  ]);
-  const manifest = await manifestFor(finished);
+  let finished: Finished | undefined;
+  const work = [
+    async (signal: AbortSignal): Promise<void> => {
+      finished = await finishAll({ ...context, signal }, plan, folder, copied);
+    },
+    (signal: AbortSignal): Promise<void> => syncFileSystem(folder, signal),
+  ];
+  // Both have ended when this has: the folder of a run that failed is removed, and nobody writes in it then.
+  await inLanes(work, work.length, context.signal, (one, signal) => one(signal));
+  const manifest = await manifestFor(finished as unknown as Finished);
   await writeManifest(folder, manifest);
   await syncFileSystem(folder, context.signal);
   return manifest;

@@ -1,6 +1,7 @@
 import { createWriteStream } from 'node:fs';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { writing } from '../../base/disk.ts';
 import { formatRecord, type RecordEntry } from './records.ts';
 
 /** Writes entries as records (mode 0600), in their order; `sortRecords` and `readRecords` take it from there. */
@@ -11,5 +12,5 @@ export const recordEntries = async (
   const bytes = async function* () {
     for await (const batch of entries) yield Buffer.concat(batch.map(formatRecord));
   };
-  await pipeline(Readable.from(bytes()), createWriteStream(file, { mode: 0o600 }));
+  await writing(file, pipeline(Readable.from(bytes()), createWriteStream(file, { mode: 0o600 })));
 };
