@@ -2,16 +2,19 @@ import { rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { makeFolderIn } from '../base/disk.ts';
 import { StackBackupError } from '../base/errors.ts';
-import type { Warning } from '../base/events.ts';
 import type { Checksum, ChecksumWriter } from '../snapshot/checksums.ts';
 import { difference, isTimeCutShort, sideBySide } from '../snapshot/entries/compare.ts';
 import { printable, type RecordEntry, readRecords, sortRecords } from '../snapshot/entries/records.ts';
 import type { FileHasher, Hashed, HashRequest } from '../snapshot/hashing.ts';
-import { writeIndex } from '../snapshot/index-file.ts';
+import { readIndex, writeIndex } from '../snapshot/index-file.ts';
 import { indexPath, sourceRecordsPath } from '../snapshot/layout.ts';
 import { finishArchive } from './archive/finish.ts';
-import type { Copied, CopyResult, CopyTask } from './types.ts';
+import { applyCaptured } from './changes/apply.ts';
+import { below } from './changes/paths.ts';
+import { Differences } from './differences.ts';
+import type { Copied, CopyResult } from './types.ts';
 import { recordWalk, TreeCount } from './walk.ts';
+import type { Base } from './warm/types.ts';
 
 export interface FinishOptions {
   /** Absolute folder of the snapshot being written. */
@@ -33,47 +36,23 @@ interface Kept {
   readonly links: number;
 }
 
-/** What the comparison of a copy with its source noticed. */
-class Differences {
-  readonly #task: CopyTask;
-  readonly #live: boolean;
-  readonly #warnings: Warning[] = [];
-  timesCut = false;
-
-  constructor(task: CopyTask, live: boolean) {
-    this.#task = task;
-    this.#live = live;
-  }
-
-  get warnings(): readonly Warning[] {
-    const [first] = this.#warnings;
-    if (first === undefined) return [];
-    const more = this.#warnings.length > 1 ? ` (and ${this.#warnings.length - 1} more)` : '';
-    return [{ ...first, message: first.message + more }];
-  }
-
-  /** A difference that should not be. One warning is told, however many there are. */
-  found(path: Buffer, what: string): void {
-    const message = `the copy of ${this.#task.name} is not like its source: ${printable(path) || '.'}: ${what}`;
-    if (!this.#live)
-      throw new StackBackupError('copy-failed', message, {
-        next: 'Something wrote to the source or to the snapshot during the copy: find out what, then run again.',
-      });
-    if (this.#warnings.length < 1000)
-      this.#warnings.push({ code: 'changed-during-copy', message, about: this.#task.name });
-  }
-}
-
-const keep = (source: RecordEntry | undefined, copy: RecordEntry): Kept => ({
-  entry: { ...copy, ...(source && { inode: source.inode, ctimeNs: source.ctimeNs, links: source.links }) },
-  inode: copy.inode,
-  links: copy.links,
-});
+/** What the source says where that is what a later snapshot compares with; the content is the copy's. */
+const keep = (source: RecordEntry | undefined, copy: RecordEntry, sha256: string | undefined): Kept => {
+  const { inode, ctimeNs, links, size } = source ?? copy;
+  const own = copy.type === 'dir' ? { inode, ctimeNs, links, size } : { inode, ctimeNs, links };
+  return {
+    entry: { ...copy, ...own, ...(sha256 === undefined ? {} : { sha256 }) },
+    inode: copy.inode,
+    // Not the copy's: what it shares with earlier snapshots is no link within the tree.
+    links,
+  };
+};
 
 /** One path of the copy, compared with the source's; undefined when the copy has no such path. */
 const compared = (
   expected: RecordEntry | undefined,
   found: RecordEntry | undefined,
+  sha256: string | undefined,
   differences: Differences,
 ): Kept | undefined => {
   if (found === undefined) {
@@ -84,30 +63,79 @@ const compared = (
   if (expected !== undefined && differs !== undefined && isTimeCutShort(expected, found))
     differences.timesCut = true;
   else if (differs !== undefined) differences.found(found.path, differs);
-  return keep(expected, found);
+  return keep(expected, found, sha256);
 };
 
-const below = (root: string, path: Buffer): Buffer =>
-  path.length === 0 ? Buffer.from(root) : Buffer.concat([Buffer.from(`${root}/`), path]);
+/** Names of one file in the source must be names of one file in the copy, and of no other. */
+class Links {
+  readonly #differences: Differences;
+  readonly #copyOf = new Map<string, bigint>();
+  readonly #sourceOf = new Map<bigint, string>();
 
-/** What has to be hashed, in order: every regular file, of hard-linked ones the first name. */
+  constructor(differences: Differences) {
+    this.#differences = differences;
+  }
+
+  check({ entry, inode }: Kept): void {
+    // Where another file system is mounted below, inode numbers may meet; with the time they hardly do.
+    const source = `${entry.inode} ${entry.ctimeNs}`;
+    if ((this.#copyOf.get(source) ?? inode) !== inode || (this.#sourceOf.get(inode) ?? source) !== source)
+      this.#differences.found(entry.path, 'its hard links are others');
+    this.#copyOf.set(source, inode);
+    this.#sourceOf.set(inode, source);
+  }
+}
+
+/** The hash that an earlier snapshot has of a file that has not changed since. */
+const knownHash = (
+  expected: RecordEntry | undefined,
+  earlier: RecordEntry | undefined,
+  settled: bigint,
+): string | undefined =>
+  expected !== undefined &&
+  earlier?.sha256 !== undefined &&
+  expected.ctimeNs < settled &&
+  earlier.ctimeNs === expected.ctimeNs &&
+  earlier.inode === expected.inode &&
+  earlier.links === expected.links &&
+  difference(expected, earlier) === undefined
+    ? earlier.sha256
+    : undefined;
+
+async function* nothing(): AsyncGenerator<readonly RecordEntry[], void, void> {}
+
+/**
+ * What has to be hashed, in order: every regular file, of hard-linked ones the first name, and none that is
+ * shared with an earlier snapshot.
+ */
 async function* requestsOf(
   source: string,
   copy: string,
+  base: Base | undefined,
   root: string,
   differences: Differences,
 ): AsyncGenerator<readonly HashRequest<Kept>[], void, void> {
+  const earlier = base === undefined ? nothing() : readIndex(base.index);
+  const settled = base?.settled ?? 0n;
   const seen = new Set<bigint>();
+  const links = new Links(differences);
   const requestOf = (item: Kept): HashRequest<Kept> => {
-    const { entry, inode, links } = item;
-    const again = links > 1 && seen.has(inode);
-    if (links > 1 && entry.type === 'file') seen.add(inode);
-    const wanted = entry.type === 'file' && !again;
+    const { entry, inode } = item;
+    const isLinked = item.links > 1 && entry.type === 'file';
+    const again = isLinked && seen.has(inode);
+    if (isLinked) {
+      seen.add(inode);
+      links.check(item);
+    }
+    const wanted = entry.type === 'file' && !again && entry.sha256 === undefined;
     return { item, size: entry.size, ...(wanted ? { path: below(root, entry.path) } : {}) };
   };
-  for await (const rows of sideBySide(readRecords(source), readRecords(copy)))
+  for await (const rows of sideBySide(readRecords(source), readRecords(copy), earlier))
     yield rows
-      .map(([expected, found]) => compared(expected, found, differences))
+      .filter(([expected, found]) => expected !== undefined || found !== undefined)
+      .map(([expected, found, known]) =>
+        compared(expected, found, knownHash(expected, known, settled), differences),
+      )
       .filter((item) => item !== undefined)
       .map(requestOf);
 }
@@ -127,7 +155,7 @@ class LinkHashes {
         },
       );
     if (entry.type !== 'file') return entry;
-    const hash = sha256 ?? this.#known.get(inode);
+    const hash = sha256 ?? entry.sha256 ?? this.#known.get(inode);
     if (hash === undefined) throw new StackBackupError('internal', 'a file was left out of the hashing');
     if (links > 1) this.#known.set(inode, hash);
     return { ...entry, sha256: hash };
@@ -136,6 +164,26 @@ class LinkHashes {
 
 const linesOf = function* (root: string, entries: readonly RecordEntry[]): Generator<Checksum, void, void> {
   for (const { path, sha256 } of entries) if (sha256 !== undefined) yield { path: below(root, path), sha256 };
+};
+
+/** Brings a copy that was made while the source was in use up to what the source was at the end. */
+const applyDelta = async (
+  { task, delta }: Copied,
+  snapshot: string,
+  after: string,
+  signal: AbortSignal | undefined,
+): Promise<void> => {
+  if (delta === undefined) return;
+  const { captured, before } = delta;
+  const scratch = `${after}.scratch`;
+  await applyCaptured(captured, {
+    copy: join(snapshot, task.path),
+    scratch,
+    before,
+    after,
+    ...(signal && { signal }),
+  });
+  await rm(before);
 };
 
 /** Both walks side by side, hashes, index, checksums and size, in one pass. */
@@ -148,12 +196,14 @@ const finishTree = async (copied: Copied, options: FinishOptions): Promise<CopyR
     await recordWalk(join(snapshot, task.path), copy, signal);
     await sortRecords(copy, signal);
   };
-  await Promise.all([listCopy(), sortRecords(source, signal)]);
+  await sortRecords(source, signal);
+  await applyDelta(copied, snapshot, source, signal);
+  await listCopy();
   const differences = new Differences(task, options.live === true);
   const count = new TreeCount();
   const hashes = new LinkHashes();
   const entries = async function* () {
-    const kept = requestsOf(source, copy, task.path, differences);
+    const kept = requestsOf(source, copy, copied.delta?.base, task.path, differences);
     for await (const results of hasher.hash(kept)) {
       for (const { item } of results)
         count.add({ ...item.entry, links: item.links, identity: String(item.inode) });

@@ -5,7 +5,7 @@ import { errnoOf, StackBackupError } from '../base/errors.ts';
 import { spawnStreaming } from '../base/process.ts';
 import { sourceRecordsPath, workPath } from '../snapshot/layout.ts';
 import type { Copied, CopyTask } from './types.ts';
-import { complaint, recordWalk } from './walk.ts';
+import { graveComplaint, recordWalk } from './walk.ts';
 
 export interface CopyOptions {
   readonly signal?: AbortSignal;
@@ -80,14 +80,14 @@ const isAbsent = async (path: string): Promise<boolean> => {
 };
 
 /**
- * One `cp` process. `-a` keeps owners, modes, ns times, links, holes and ACLs; extended attributes are named
+ * One `cp` process; a source in use (`live`) may lose entries meanwhile. `-a` keeps owners, modes, ns times, links, holes and ACLs; extended attributes are named
  * besides, because `-a` alone says nothing when it loses them (coreutils manual, "cp invocation").
  */
-const copyAll = async (
+export const copyWith = async (
   source: string,
   destination: string,
   of: number,
-  options: CopyOptions,
+  options: CopyOptions & { readonly live?: boolean },
 ): Promise<void> => {
   const child = spawnStreaming(['cp', '-a', '--preserve=xattr', '-T', '--', source, destination], {
     env: { LC_ALL: 'C' },
@@ -96,7 +96,7 @@ const copyAll = async (
   });
   child.stdout.resume();
   using _progress = follow(child.pid, destination, of, options.onProgress ?? (() => undefined));
-  const why = complaint(await child.done);
+  const why = graveComplaint(await child.done, options.live === true);
   if (why !== undefined)
     throw new StackBackupError('copy-failed', `cannot copy all of ${source}: ${why}`, {
       next: 'The services run again and nothing was kept of this run: see what the message names, then run it again.',
@@ -143,7 +143,7 @@ export const copyTree = async (
   await makeFolderIn(dirname(destination));
   await makeFolderIn(workPath(snapshot));
   await together(options.signal, [
-    (signal) => copyAll(source, destination, options.bytes, { ...options, signal }),
+    (signal) => copyWith(source, destination, options.bytes, { ...options, signal }),
     (signal) => recordWalk(source, sourceRecordsPath(snapshot, task.path), signal),
   ]);
   options.onProgress?.(options.bytes);
@@ -151,7 +151,7 @@ export const copyTree = async (
 };
 
 /** The engine follows links when it mounts a bind, so its copy is of what they lead to. */
-const sourceOf = async (task: CopyTask): Promise<string> => {
+export const sourceOf = async (task: CopyTask): Promise<string> => {
   try {
     return await realpath(task.source);
   } catch (cause) {

@@ -1,4 +1,5 @@
 import type { Warning } from '../base/events.ts';
+import type { Delta } from './warm/types.ts';
 
 export type { EntryType, WalkEntry } from '../snapshot/types.ts';
 
@@ -32,6 +33,10 @@ export interface Copied {
   /** What this way of copying cannot keep (`xattrs`, `acls`, `ns-times`, `holes`, `sockets`). */
   readonly lost: readonly string[];
   readonly warnings: readonly Warning[];
+  /** Entries whose change time is before this (ns since 1970) are certainly as they were copied. */
+  readonly settled?: bigint;
+  /** What changed since the tree was copied, still to be put into it. */
+  readonly delta?: Delta;
 }
 
 /** A copy that was counted, compared with its source, hashed and indexed. */

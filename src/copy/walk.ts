@@ -25,6 +25,21 @@ export const complaint = (result: RunResult): string | undefined => {
   return lines.slice(0, 5).join('; ').slice(0, 2000) + more;
 };
 
+/** What `cp` and `tar` say of an entry that went or changed under their hands. */
+const isOfLife = (line: string): boolean =>
+  /(?:No such file or|Not a|Is a) directory$|as it was replaced while being copied|file changed as we read it|File removed before we read it|File shrank by \d+ bytes; padding with zeros|Exiting with failure status due to previous errors/.test(
+    line,
+  );
+
+/** The complaint of a copying process that is none of a live source's; undefined when there is none. */
+export const graveComplaint = (result: RunResult, live: boolean): string | undefined => {
+  const why = complaint(result);
+  if (why === undefined || !live) return why;
+  const lines = result.stderr.split('\n').filter((line) => line.trim() !== '' && !isOfLife(line));
+  const known = result.stderr.trim() !== '';
+  return known && lines.length === 0 ? undefined : complaint({ ...result, stderr: lines.join('\n') });
+};
+
 const refuse = (root: string, result: RunResult): void => {
   const why = complaint(result);
   if (why !== undefined)
@@ -33,28 +48,44 @@ const refuse = (root: string, result: RunResult): void => {
     });
 };
 
+export interface WalkOptions {
+  readonly signal?: AbortSignal;
+  /** The tree is in use: what vanishes while it is walked is simply not there. */
+  readonly live?: boolean;
+}
+
 /**
- * Everything under `root`, the root itself first and named by the empty path, in no order, in batches and
- * constant memory. Rejects with `copy-failed` at the end when anything could not be read or vanished.
+ * The records of everything under `root` as `find` writes them, the root itself first, in no order. Rejects
+ * with `copy-failed` at the end when anything could not be read or vanished.
  */
-export async function* walk(
+export async function* streamRecords(
   root: string,
-  options: { readonly signal?: AbortSignal } = {},
-): AsyncGenerator<readonly WalkEntry[], void, void> {
+  { signal, live = false }: WalkOptions = {},
+): AsyncGenerator<Buffer, void, void> {
   const over = new AbortController();
-  const signal = options.signal === undefined ? over.signal : AbortSignal.any([options.signal, over.signal]);
-  const child = spawnStreaming(find(root, '-printf', recordFormat), { signal, env: environment });
+  const either = signal === undefined ? over.signal : AbortSignal.any([signal, over.signal]);
+  const race = live ? ['-ignore_readdir_race'] : [];
+  const child = spawnStreaming(find(root, ...race, '-printf', recordFormat), {
+    signal: either,
+    env: environment,
+  });
   try {
-    yield* parseRecords(child.stdout as AsyncIterable<Buffer>);
+    yield* child.stdout as AsyncIterable<Buffer>;
     refuse(root, await child.done);
   } catch (thrown) {
     // A listing that was cut off because the caller aborted: that is the better reason.
-    if (options.signal?.aborted) await child.done;
+    if (signal?.aborted) await child.done;
     throw thrown;
   } finally {
     over.abort();
   }
 }
+
+/** Everything under `root` as entries, the root named by the empty path, in batches and constant memory. */
+export const walk = (
+  root: string,
+  options: WalkOptions = {},
+): AsyncGenerator<readonly WalkEntry[], void, void> => parseRecords(streamRecords(root, options));
 
 /** Writes the records of everything under `root` to `file`, unsorted; no byte passes through this process. */
 export const recordWalk: RecordWalk = async (root, file, signal) => {

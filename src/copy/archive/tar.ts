@@ -7,10 +7,15 @@ const zeros = Buffer.alloc(blockSize);
 /** Longest list of PAX records or GNU long name that is taken; real ones are a few KiB. */
 const metaLimit = 1024 * 1024;
 
+const xattrKey = 'SCHILY.xattr.';
+
 /** What a tar reader tells. */
 export interface TarHandler {
-  /** A member. A hard link is a file without content whose `target` is the first name. */
-  entry(entry: RecordEntry): void;
+  /**
+   * A member. A hard link is a file without content whose `target` is the first name. `attributes` names its
+   * extended attributes, where the archive keeps any (GNU tar, star: PAX keys `SCHILY.xattr.…`).
+   */
+  entry(entry: RecordEntry, attributes: readonly string[]): void;
   /** Content of the last member, if that is a file. */
   data?(chunk: Buffer): void;
   /** The content of the last member is complete; called for every member. */
@@ -225,7 +230,8 @@ export class TarReader {
     const mtime = pax.get('mtime');
     const target =
       flag === '1' || type === 'symlink' ? (pax.get('linkpath') ?? text(block, 157, 100)) : undefined;
-    this.#handler.entry({
+    const attributes = [...pax.keys()].filter((key) => key.startsWith(xattrKey));
+    const entry: RecordEntry = {
       path: Buffer.from(withoutSlash(name)),
       type,
       mode: Number(numberAt(block, 100, 8)) & 0o7777,
@@ -238,7 +244,11 @@ export class TarReader {
       inode: 0n,
       links: 1,
       ...(target === undefined ? {} : { target: Buffer.from(target) }),
-    });
+    };
+    this.#handler.entry(
+      entry,
+      attributes.map((key) => key.slice(xattrKey.length)),
+    );
     this.#padding = (blockSize - (size % blockSize)) % blockSize;
     if (size > 0) this.#expect('body', size);
     else {

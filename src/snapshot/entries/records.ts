@@ -105,7 +105,7 @@ export const formatRecord = (entry: RecordEntry): Buffer => {
 
 /** Entries of a stream of records, in its order, a batch for each chunk. Rejects when it ends within a record. */
 export async function* parseRecords(
-  source: AsyncIterable<Buffer>,
+  source: AsyncIterable<Buffer> | Iterable<Buffer>,
 ): AsyncGenerator<readonly RecordEntry[], void, void> {
   let rest: Buffer = Buffer.alloc(0);
   for await (const chunk of source) {

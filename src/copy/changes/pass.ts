@@ -1,0 +1,109 @@
+import { open } from 'node:fs/promises';
+import { parseRecords, type RecordEntry } from '../../snapshot/entries/records.ts';
+import { streamRecords } from '../walk.ts';
+import type { WarmCopy } from '../warm/types.ts';
+import { Capture, type Captured } from './capture.ts';
+import type { FileMoment, Fingerprint } from './fingerprint.ts';
+import { Seen } from './seen.ts';
+import { momentOf } from './stamp.ts';
+
+type Known = Pick<WarmCopy, 'fingerprint' | 'seen' | 'copied'> & { readonly since: FileMoment };
+
+/** Cuts a stream where records end. */
+async function* whole(chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer, void, void> {
+  let rest: Buffer = Buffer.alloc(0);
+  for await (const chunk of chunks) {
+    const bytes = rest.length === 0 ? chunk : Buffer.concat([rest, chunk]);
+    const end = bytes.lastIndexOf(0) + 1;
+    rest = bytes.subarray(end);
+    if (end > 0) yield bytes.subarray(0, end);
+  }
+  if (rest.length > 0) yield rest;
+}
+
+/** Whether the record that `fingerprint` stands on, as read for the source, is one that has to be copied. */
+const isChanged = (known: Known, bytes: Buffer, start: number, end: number): boolean => {
+  const { fingerprint, seen, copied, since } = known;
+  if (!seen.has(fingerprint.low, fingerprint.high) || fingerprint.changedSince(since)) return true;
+  if (copied === undefined) return false;
+  fingerprint.read(bytes, start, end, 'copy');
+  return !copied.has(fingerprint.low, fingerprint.high);
+};
+
+/** All entries of a file of records, as fingerprints. */
+export const fingerprintsOf = async (
+  chunks: AsyncIterable<Buffer>,
+  fingerprint: Fingerprint,
+  fields: 'source' | 'copy',
+): Promise<Seen> => {
+  const seen = new Seen();
+  for await (const bytes of whole(chunks))
+    for (let start = 0, end = bytes.indexOf(0); end !== -1; start = end + 1, end = bytes.indexOf(0, start)) {
+      fingerprint.read(bytes, start, end, fields);
+      seen.add(fingerprint.low, fingerprint.high);
+    }
+  return seen;
+};
+
+interface PassOptions {
+  /** Where the records of all entries are kept. */
+  readonly records: string;
+  /** Prefix of what is captured. */
+  readonly into: string;
+  readonly live: boolean;
+  readonly signal: AbortSignal | undefined;
+}
+
+/**
+ * Walks a tree once with one `find`, keeps every record, and hands on those that are not known, or not known
+ * for sure, as they come. No object is made of the others, so that the walk costs little more than `find`
+ * alone. Memory: 16 to 27 bytes an entry. Resolves with the entries as they are now.
+ */
+const passOver = async (
+  { source, fingerprint, seen, copied, since }: WarmCopy,
+  changed: (entries: readonly RecordEntry[]) => void,
+  { records, live, signal }: PassOptions,
+): Promise<Seen> => {
+  const known: Known = { fingerprint, seen, copied, since: momentOf(since) };
+  const now = new Seen();
+  const out = await open(records, 'wx', 0o600);
+  try {
+    for await (const bytes of whole(streamRecords(source, { live, ...(signal && { signal }) }))) {
+      const kept = out.writeFile(bytes);
+      const found: Buffer[] = [];
+      for (
+        let start = 0, end = bytes.indexOf(0);
+        end !== -1;
+        start = end + 1, end = bytes.indexOf(0, start)
+      ) {
+        fingerprint.read(bytes, start, end, 'source');
+        now.add(fingerprint.low, fingerprint.high);
+        if (isChanged(known, bytes, start, end)) found.push(bytes.subarray(start, end + 1));
+      }
+      for await (const batch of parseRecords(found)) changed(batch);
+      await kept;
+    }
+  } finally {
+    await out.close();
+  }
+  return now;
+};
+
+/** Walks the source, and copies aside whatever changed since it was copied. */
+export const captureChanges = async (
+  warm: WarmCopy,
+  options: PassOptions,
+): Promise<{ readonly captured: Captured; readonly seen: Seen }> => {
+  const { into, live, signal } = options;
+  const giveUp = new AbortController();
+  const either = signal === undefined ? giveUp.signal : AbortSignal.any([signal, giveUp.signal]);
+  const capture = new Capture({ source: warm.source, into, live, signal: either });
+  try {
+    const seen = await passOver(warm, (entries) => capture.add(entries), options);
+    return { captured: await capture.finish(), seen };
+  } catch (error) {
+    giveUp.abort();
+    await capture.finish().catch(() => undefined); // its processes have ended when this settles
+    throw error;
+  }
+};
