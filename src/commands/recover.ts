@@ -1,4 +1,5 @@
 import type { Duration } from '../base/duration.ts';
+import { messageOf } from '../base/errors.ts';
 import type { Waiting } from '../base/lock.ts';
 import { printable } from '../base/text/printable.ts';
 import { connectEngine } from '../docker/dockerode.ts';
@@ -21,7 +22,10 @@ export interface RecoverFlags {
 const engineOf = (world: World, waitMs: Duration): Promise<Engine> =>
   waitMs === 0
     ? connectEngine()
-    : engineWhenReady(AbortSignal.any([world.signal, AbortSignal.timeout(waitMs)]));
+    : engineWhenReady(AbortSignal.any([world.signal, AbortSignal.timeout(waitMs)]), (why) => {
+        if (!world.flags.quiet)
+          world.stderr.write(`stack-backup: ${printable(messageOf(why))}; waiting for it\n`);
+      });
 
 /** A run of another engine is none of this one's; but nobody else may ever come for it. */
 const tellElsewhere = (world: World, dead: readonly Found[], { id }: EngineInfo): void => {

@@ -64,7 +64,8 @@ export const memoryEngine = (
     exitCode: 0,
     health: details.health !== 'none' && state === 'running' ? 'healthy' : details.health,
   });
-  const engine: Pick<Engine, Call | 'containers'> = {
+  const engine: Pick<Engine, Call | 'containers' | 'removeHolders'> = {
+    removeHolders: async () => undefined,
     containers: async () => [...boxes.keys()],
     inspect: (id) => call('inspect', id, () => now(box(id))),
     stop: (id) =>

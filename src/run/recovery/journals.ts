@@ -1,6 +1,6 @@
 import { constants } from 'node:fs';
 import { open, readdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { isAlive } from '../../base/clock.ts';
 import { isInside } from '../../base/disk.ts';
 import { errnoOf, messageOf, StackBackupError } from '../../base/errors.ts';
@@ -72,8 +72,9 @@ export const readJournal = async (path: string, backups: string): Promise<Found 
   const validate = loadSchema('journal.schema.json');
   if (!validate(value)) return { path, problem: 'it is damaged' };
   const journal = value as Journal;
-  // It names a folder that will be removed: only one of the tool's own may be.
-  if (!(await isInside(journal.folder, temporariesPath(backups))))
+  // It names a folder that will be removed: only its own may be, and not the one of all runs.
+  const isOwn = basename(journal.folder) === journal.id;
+  if (!isOwn || !(await isInside(journal.folder, temporariesPath(backups))))
     return { path, problem: `it names a folder outside of ${temporariesPath(backups)}` };
   return { backups, path, journal, isOurs };
 };
