@@ -11,7 +11,7 @@ import { init } from './commands/init.ts';
 import { list } from './commands/list.ts';
 import { plan } from './commands/plan.ts';
 import { recover } from './commands/recover.ts';
-import { codeOfError, exitCode } from './commands/session/exit.ts';
+import { codeOfError, errorToTell, exitCode } from './commands/session/exit.ts';
 import { type CommonFlags, systemClock, type World } from './commands/session/session.ts';
 import { show } from './commands/show.ts';
 import { verify } from './commands/verify.ts';
@@ -161,8 +161,8 @@ const ended = async (flags: RawFlags, work: (world: World) => Promise<number>): 
     const code = await work(world);
     process.exitCode = Math.max(code, Number(process.exitCode ?? 0));
   } catch (thrown) {
-    const error = asStackBackupError(thrown);
-    process.exitCode = codeOfError(signal.aborted ? 'interrupted' : error.code, interruptedBy());
+    const error = errorToTell(thrown, signal);
+    process.exitCode = codeOfError(error.code, interruptedBy());
     const next = [commandHint(error), error.next].filter((part) => part !== undefined).join(' ') || undefined;
     if (world.flags.json) writeJsonError({ code: error.code, message: error.message, next });
     process.stderr.write(`stack-backup: ${printableText(error.message)}\n`);

@@ -1,5 +1,5 @@
 import type { Duration } from '../base/duration.ts';
-import { asStackBackupError, type ErrorCode } from '../base/errors.ts';
+import type { ErrorCode } from '../base/errors.ts';
 import type { Emit, EventBody, Outcome, RunEvent } from '../base/events.ts';
 import { acquireLock } from '../base/lock.ts';
 import type { Instance } from '../config/types.ts';
@@ -11,7 +11,7 @@ import { recoverHeld } from '../run/recovery/dead.ts';
 import type { BackupOptions } from '../run/run.ts';
 import { backupsFolders } from './session/backups.ts';
 import { glanceForDead, type Recoveries, recoverFirst } from './session/dead-runs.ts';
-import { codeOfError, codeOfOutcome, exitCode, worstCode } from './session/exit.ts';
+import { codeOfError, codeOfOutcome, errorToTell, exitCode, worstCode } from './session/exit.ts';
 import { plannedBackup } from './session/planned.ts';
 import { instancesOf, openSession, type Session, type World } from './session/session.ts';
 import { waitingFor } from './session/waiting.ts';
@@ -85,7 +85,11 @@ export const backup = async (world: World, names: readonly string[], flags: Back
   const codes = codesOf(earlier);
   try {
     for (const chosen of instances) {
-      if (world.signal.aborted) break;
+      if (world.signal.aborted) {
+        // This one and those after it do not get their turn: that is no success, however well the others went.
+        codes.push(codeOfError(errorToTell(undefined, world.signal).code, world.interruptedBy()));
+        break;
+      }
       const instance = { ...chosen, ...flags.overrides };
       const emit: Emit = (event: EventBody): void =>
         listener.on({ ...event, at: world.clock.now().toISOString(), instance: instance.name } as RunEvent);
@@ -157,15 +161,14 @@ const codeOfOne = async (
     const record = await work(tell);
     return codeOfOutcome(record.outcome, record.error?.code as ErrorCode | undefined, world.interruptedBy());
   } catch (thrown) {
-    const error = asStackBackupError(thrown);
-    const code = world.signal.aborted ? 'interrupted' : error.code;
+    const error = errorToTell(thrown, world.signal);
     tell({
       type: 'error',
-      code,
+      code: error.code,
       message: error.message,
       ...(error.next === undefined ? {} : { next: error.next }),
     });
-    end(code === 'interrupted' ? 'interrupted' : 'failed');
-    return codeOfError(code, world.interruptedBy());
+    end(error.code === 'interrupted' ? 'interrupted' : 'failed');
+    return codeOfError(error.code, world.interruptedBy());
   }
 };

@@ -61,8 +61,7 @@ const removeHolder = async ({ context, id }: Run): Promise<void> => {
   try {
     await context.engine.removeHolders(id);
   } catch (error) {
-    const find = `docker ps -aq --filter label=${holderLabel}=${id}`;
-    const message = `the helper container of the run may still be there: \`${find}\` finds it (${messageOf(error)})`;
+    const message = `the helper container of the run (label ${holderLabel}=${id}) could not be removed (${messageOf(error)}); the next backup or \`stack-backup recover\` tries again`;
     context.warn({ code: 'holder-left', message });
   }
 };
@@ -178,7 +177,7 @@ const runFinally = async (run: Run, { error, path }: RunEnd): Promise<void> => {
 
 /**
  * A journal that is left tells a recovery what is still to be done, and that the outcome has been told:
- * services that are down, a folder that could not be removed.
+ * services that are down, a folder or a helper container that could not be removed.
  */
 const settleJournal = async (run: Run, opened: OpenedRun, end: RunEnd, clean: boolean): Promise<void> => {
   const { journal } = opened;
@@ -225,7 +224,8 @@ export const executeBackup = async (
   const guardian =
     plan.stopWaves.length === 0 ? undefined : await startGuardian(plan.instance.backups, run.id);
   const end = await endOf(run, opened);
-  const clean = end.path !== undefined || (await removePartial(run, opened));
+  const hasNoFolder = end.path !== undefined || (await removePartial(run, opened));
+  const clean = hasNoFolder && !run.warnings.some(({ code }) => code === 'holder-left');
   await runFinally(run, end);
   // The history first: killed in between, a recovery finds the journal, and the run is not forgotten.
   await remember(run, opened, end);

@@ -1,6 +1,7 @@
-import { open } from 'node:fs/promises';
+import { open, readFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { fsyncDirectory } from '../base/disk.ts';
+import type { Outcome } from '../base/events.ts';
 import { historyPath } from '../snapshot/layout.ts';
 import type { RunRecord } from './record.ts';
 
@@ -19,4 +20,15 @@ export const appendHistory = async (backups: string, record: RunRecord): Promise
     await file.close();
   }
   await fsyncDirectory(dirname(path));
+};
+
+/** The outcome that the history tells of a run; undefined when it has nothing of it, or cannot be read. */
+export const rememberedOutcome = async (backups: string, run: string): Promise<Outcome | undefined> => {
+  const text = await readFile(historyPath(backups), 'utf8').catch(() => '');
+  const told = text.split('\n').filter((line) => line.includes(`"run":${JSON.stringify(run)}`));
+  try {
+    return (JSON.parse(told.at(-1) ?? '{}') as Partial<RunRecord>).outcome;
+  } catch {
+    return undefined; // a power cut left half a line
+  }
 };

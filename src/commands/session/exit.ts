@@ -1,4 +1,4 @@
-import type { ErrorCode } from '../../base/errors.ts';
+import { asStackBackupError, type ErrorCode, type StackBackupError } from '../../base/errors.ts';
 import type { Outcome } from '../../base/events.ts';
 
 /** The documented exit codes (README, "Exit codes"). */
@@ -33,6 +33,10 @@ export const codeOfError = (code: ErrorCode, signal: NodeJS.Signals | undefined)
   code === 'interrupted'
     ? (signalCode[signal ?? 'SIGINT'] ?? exitCode.failed)
     : (byError[code] ?? exitCode.failed);
+
+/** What to tell of something that failed: when everything was told to end, why it was told so. */
+export const errorToTell = (thrown: unknown, signal: AbortSignal): StackBackupError =>
+  asStackBackupError(signal.aborted ? signal.reason : thrown);
 
 /** The exit code of a run that came to an end. */
 export const codeOfOutcome = (

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import type { Clock } from '../../../base/clock.ts';
 import { readManifest } from '../../../snapshot/manifest.ts';
 import type { Manifest } from '../../../snapshot/types.ts';
-import { appendHistory } from '../../history.ts';
+import { appendHistory, rememberedOutcome } from '../../history.ts';
 import { type Journal, removeJournal, writeJournal } from '../../journal.ts';
 import { downOf, type RunRecord } from '../../record.ts';
 import type { Found } from '../journals.ts';
@@ -71,6 +71,13 @@ const recordOf = (
   };
 };
 
+/** A run that was killed after it had told its outcome, and before its journal said so or was gone. */
+const withWhatWasTold = async (found: Found): Promise<Found> => {
+  const { backups, journal } = found;
+  const told = journal.told ?? (await rememberedOutcome(backups, journal.id));
+  return told === undefined ? found : { ...found, journal: { ...journal, told } };
+};
+
 /** Whether there is something that has not been told yet. */
 const isNews = ({ told }: Journal, { down }: RunRecord): boolean =>
   told === undefined || (told === 'services-down') !== down.length > 0;
@@ -96,8 +103,9 @@ const settle = async (found: Found, recovered: Recovered, record: RunRecord): Pr
  * the hooks said), then the journal goes. Killed in between, the next recovery tells it again: better twice
  * than not at all. What has been told before is not told again.
  */
-export const tellAftermath = async (found: Found, recovered: Recovered): Promise<RunRecord> => {
+export const tellAftermath = async (dead: Found, recovered: Recovered): Promise<RunRecord> => {
   const { context } = recovered;
+  const found = await withWhatWasTold(dead);
   const { journal } = found;
   const published = await publishedBy(found);
   const first = recordOf(found, published, recovered, context.clock);
