@@ -22,7 +22,7 @@ describe('a fault at each boundary between the steps of a backup', () => {
   });
   afterAll(async () => {
     console.log(tableOf(cells));
-    await Promise.all(stacks.map(({ stack }) => stack.down()));
+    await Promise.all(stacks.map((stack) => stack.discard()));
   });
 
   /** Tries one kind of fault at every boundary, on all stacks side by side. */
@@ -35,7 +35,9 @@ describe('a fault at each boundary between the steps of a backup', () => {
         tried.push(cell);
         cells.push(cell);
         if (cell.problems.length === 0) continue;
-        await stacks[at]?.stack.down();
+        if (process.env.DEBUG_CELLS)
+          (await import('node:fs')).appendFileSync(process.env.DEBUG_CELLS, JSON.stringify(cell) + '\n');
+        await stacks[at]?.discard();
         stacks[at] = await faultStack();
       }
     };

@@ -97,6 +97,10 @@ const byItself = ({ ended, events }: Observed, { kind }: Fault, at: number) => {
   return { problems, backMs: Math.max(0, lastStep(events) - at), said: '' };
 };
 
+/** What a run cannot clean up it must name; then the next command has to be able to. */
+const saysSomethingIsLeft = ({ events }: Observed): boolean =>
+  events.some((event) => event.type === 'warning' && /^(journal|partial|holder)-left$/.test(event.code));
+
 /** Does one fault to a backup of the stack, lets it be put right, and looks at everything. */
 export const tryFault = async (target: FaultStack, fault: Fault): Promise<Cell> => {
   const wanted = await glance(target.stack.project);
@@ -111,7 +115,9 @@ export const tryFault = async (target: FaultStack, fault: Fault): Promise<Cell> 
       : fault.kind.startsWith('SIGKILL')
         ? await recover(target)
         : byItself(observed, fault, at);
-  const isLeft = fault.kind === 'SIGKILL of the tool' && guardianOf(observed.trace) === undefined;
+  const isLeft =
+    saysSomethingIsLeft(observed) ||
+    (fault.kind === 'SIGKILL of the tool' && guardianOf(observed.trace) === undefined);
   const later = isLeft ? await recover(target) : { problems: [], said: '' };
   const problems = [...right.problems, ...later.problems, ...(await problemsOf(target, observed, known))];
   return {

@@ -77,9 +77,9 @@ const around = async <T>(watch: Watch, name: string, work: () => Promise<T>): Pr
   return result;
 };
 
-/** What appears under its name and what goes: journals, manifest, the snapshot itself, the folder of the run. */
+/** What appears under its name, what goes, what grows: journals, manifest, snapshot, the run's folder, history. */
 export const watchFiles = (watch: Watch): void => {
-  const { rename, rm, mkdir } = fs;
+  const { rename, rm, mkdir, open } = fs;
   fs.rename = (from, to) =>
     around(watch, `naming ${plain(watch, String(to))}${contentOf(String(from))}`, () => rename(from, to));
   fs.rm = (path, options) => {
@@ -92,6 +92,13 @@ export const watchFiles = (watch: Watch): void => {
     const make = () => mkdir(path, options);
     return name.endsWith('/<run>') ? around(watch, `making ${name}`, make) : make();
   }) as typeof mkdir;
+  fs.open = async (path, flags, mode) => {
+    const file = await open(path, flags, mode);
+    if (flags !== 'a') return file;
+    const close = file.close.bind(file);
+    file.close = () => around(watch, `adding to ${plain(watch, String(path))}`, close);
+    return file;
+  };
   syncBuiltinESMExports();
 };
 

@@ -1,6 +1,7 @@
-import { readdir } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { lasting } from '../../support/backups.ts';
+import { docker } from '../../support/containers.ts';
 import { type ScratchStack, scratchStack, states } from '../../support/scratch.ts';
 import { until } from '../../support/until.ts';
 
@@ -68,6 +69,8 @@ export interface FaultStack {
   /** Container ids and the names for them. */
   readonly names: Readonly<Record<string, string>>;
   lasting(): Promise<string>;
+  /** Removes it, with helper containers that a lost run has left at its volumes. */
+  discard(): Promise<void>;
 }
 
 const lastingOf = async (project: string): Promise<string> =>
@@ -91,12 +94,16 @@ export const faultStack = async (): Promise<FaultStack> => {
     before: await lastingOf(project),
     names: Object.fromEntries(all.map(({ id, service }) => [id, service])),
     lasting: () => lastingOf(project),
+    discard: async () => {
+      const helpers = await docker('ps', '-aq', '--filter', `volume=${project}_far`);
+      if (helpers !== '') await docker('rm', '-f', ...helpers.split('\n'));
+      await stack.down();
+    },
   };
 };
 
 /** Processes on this host that carry the id of a run: what it started. */
 export const childrenOf = async (run: string): Promise<readonly string[]> => {
-  const { readFile } = await import('node:fs/promises');
   const found: string[] = [];
   for (const pid of (await readdir('/proc')).filter((name) => /^\d+$/.test(name))) {
     const environ = await readFile(`/proc/${pid}/environ`, 'latin1').catch(() => '');
