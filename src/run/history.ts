@@ -1,9 +1,16 @@
-import { open, readFile } from 'node:fs/promises';
+import { type FileHandle, open, readFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { fsyncDirectory } from '../base/disk.ts';
 import type { Outcome } from '../base/events.ts';
 import { historyPath } from '../snapshot/layout.ts';
 import type { RunRecord } from './record.ts';
+
+const endsWithinLine = async (file: FileHandle): Promise<boolean> => {
+  const { size } = await file.stat();
+  if (size === 0) return false;
+  const { buffer } = await file.read(Buffer.alloc(1), 0, 1, size - 1);
+  return buffer[0] !== 0x0a;
+};
 
 /**
  * Adds a run to the history, durably: one line of JSON (schemas/history.schema.json), appended in one
@@ -12,9 +19,11 @@ import type { RunRecord } from './record.ts';
  */
 export const appendHistory = async (backups: string, record: RunRecord): Promise<void> => {
   const path = historyPath(backups);
-  const file = await open(path, 'a', 0o600);
+  const file = await open(path, 'a+', 0o600);
   try {
-    await file.appendFile(`${JSON.stringify(record)}\n`);
+    // A line that a full disk or a power cut left half-written spoils none but itself.
+    const begin = (await endsWithinLine(file)) ? '\n' : '';
+    await file.appendFile(`${begin}${JSON.stringify(record)}\n`);
     await file.sync();
   } finally {
     await file.close();
