@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, rm, statfs } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, statfs, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { run } from '../../src/base/process.ts';
@@ -34,7 +34,9 @@ export interface LoopDisk extends AsyncDisposable {
   free(): Promise<{ readonly bytes: number; readonly inodes: number }>;
   /** Writes a file until only so many bytes are free. */
   fill(leave: number): Promise<void>;
-  /** Removes what `fill` wrote. */
+  /** Makes empty files until only so many inodes are free. */
+  fillInodes(leave: number): Promise<void>;
+  /** Removes what `fill` and `fillInodes` made. */
   empty(): Promise<void>;
   /** From now on every access to the device fails with EIO. What is in memory can be read still. */
   breakDown(): Promise<void>;
@@ -64,6 +66,7 @@ export const loopDisk = async (
     await must('losetup', '-d', device);
     throw error;
   });
+  await rm(join(path, 'lost+found'), { recursive: true });
   let mounted = true;
   const unmount = async (): Promise<void> => {
     await must('umount', '--lazy', path);
@@ -76,14 +79,22 @@ export const loopDisk = async (
       return { bytes: bfree * bsize, inodes: ffree };
     },
     fill: async (leave) => {
-      const filler = join(path, 'filler');
+      const filler = join(path, '.filler');
       // To the last block, which `fallocate` does not reach; then so much is given back.
       await run(['dd', 'if=/dev/zero', `of=${filler}`, 'bs=64k', 'conv=fsync', 'status=none']);
       await run(['dd', 'if=/dev/zero', `of=${filler}`, 'bs=1k', 'oflag=append', 'conv=notrunc,fsync']);
       await must('truncate', '-s', `-${leave}`, filler);
       await must('sync', '-f', path);
     },
-    empty: () => rm(join(path, 'filler'), { force: true }),
+    fillInodes: async (leave) => {
+      const many = join(path, '.many');
+      await mkdir(many);
+      const { inodes } = await disk.free();
+      for (let made = leave; made < inodes; made++) await writeFile(join(many, String(made)), '');
+    },
+    empty: async () => {
+      for (const name of ['.filler', '.many']) await rm(join(path, name), { recursive: true, force: true });
+    },
     breakDown: async () => void (await limitTo(device, 1024 * 1024)),
     repair: async () => {
       await limitTo(device, 0);

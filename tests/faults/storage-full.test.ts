@@ -1,0 +1,172 @@
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { diskTrouble } from '../../src/base/disk/trouble.ts';
+import { readHistory } from '../../src/catalog/history.ts';
+import { ChecksumWriter } from '../../src/snapshot/checksums.ts';
+import { hostHook, leftoversIn, snapshotsIn } from '../support/backups.ts';
+import { type Attempt, type DiskStack, diskStack } from '../support/disk-stack.ts';
+import { rowOf } from '../support/reliability.ts';
+import { runTool } from '../support/scratch.ts';
+
+/** What could not be written, by what the error names. */
+const victims: readonly (readonly [string, RegExp])[] = [
+  ['journal', /\/\.stack-backup\/runs\//],
+  ['tree', /cp: .*\/volumes\//],
+  ['listing', /find: .*\/\.work\/|sort: /],
+  ['archive', /through the engine|\.tar/],
+  ['compose files', /\/compose/],
+  ['index', /\/index\b/],
+  ['SHA256SUMS', /SHA256SUMS/],
+  ['manifest', /manifest\.json/],
+];
+
+const victimOf = ({ error }: Attempt): string | undefined =>
+  victims.find(([, pattern]) => pattern.test(error?.message ?? ''))?.[0];
+
+/** So many KiB are left, from that phase on. */
+type Level = readonly [phase: string, leave: number];
+
+const levels: readonly Level[] = [
+  ...[0, 2, 12, 28, 44].map((leave): Level => ['while-stopped', leave]),
+  ...[0, 3, 5, 7, 9, 11, 13].map((leave): Level => ['after-start', leave]),
+];
+
+describe('a backups disk that gets full after the checks', () => {
+  const stacks: DiskStack[] = [];
+
+  beforeAll(async () => {
+    stacks.push(...(await Promise.all([0, 1].map(() => diskStack({ mib: 32, inodes: 512 })))));
+  });
+  afterAll(() => Promise.all(stacks.map((one) => one[Symbol.asyncDispose]())));
+
+  const expectFull = async (one: DiskStack, attempt: Attempt, said: string): Promise<void> => {
+    expect(attempt.ended.exitCode, attempt.ended.stderr).toBe(1);
+    expect(attempt.error).toMatchObject({
+      code: 'space-short',
+      message: expect.stringContaining(`the file system of ${one.backups} ${said}: `),
+      next: expect.stringContaining('Free some space there'),
+    });
+    await one.expectUnharmed(attempt);
+    expect(await one.expectClean(attempt)).toMatchObject({
+      outcome: 'failed',
+      error: { code: 'space-short', message: attempt.error?.message },
+    });
+    expect(attempt.warnings).toEqual([]);
+  };
+
+  /** All levels, on both stacks side by side. */
+  const tryLevels = async (): Promise<readonly Attempt[]> => {
+    const queue = [...levels];
+    const attempts: Attempt[] = [];
+    const work = async (one: DiskStack): Promise<void> => {
+      for (let level = queue.shift(); level !== undefined; level = queue.shift()) {
+        const [phase, leave] = level;
+        const attempt = await one.attempt(() => one.disk.fill(leave * 1024), phase);
+        await one.disk.empty();
+        if (attempt.ended.exitCode === 0) {
+          // It was enough, to the last block.
+          const [newest = ''] = (await snapshotsIn(one.backups)).slice(-1);
+          expect(await runTool(['verify', newest])).toMatchObject({ exitCode: 0 });
+          continue;
+        }
+        await expectFull(one, attempt, 'is full');
+        attempts.push(attempt);
+      }
+      await one.expectNextGood();
+    };
+    const failed = (await Promise.allSettled(stacks.map(work))).find(({ status }) => status === 'rejected');
+    if (failed?.status === 'rejected') throw failed.reason;
+    return attempts;
+  };
+
+  it('must bring the services back and leave nothing, whatever it is that finds no room', async () => {
+    const attempts = await tryLevels();
+    console.log(rowOf('Backups disk full', attempts));
+    const found = new Set(attempts.map(victimOf));
+    expect(found).toContain('journal');
+    expect(found).toContain('manifest');
+    expect([...found].filter((name) => name !== undefined).length).toBeGreaterThanOrEqual(6);
+  });
+
+  /** The listings that are removed just before make room for it, so no level meets it. */
+  it('must say so when it is the list of checksums that finds no room', async () => {
+    const { disk, backups } = stacks[0] as DiskStack;
+    await disk.fill(0);
+    const file = join(backups, 'SHA256SUMS');
+    try {
+      await using sums = await ChecksumWriter.create(file);
+      await sums.add([{ path: Buffer.from('a'), sha256: '0'.repeat(64) }]);
+      const thrown = await sums.finish().catch((error: unknown) => error);
+      expect(await diskTrouble(thrown, backups)).toMatchObject({
+        code: 'space-short',
+        message: `the file system of ${backups} is full: cannot write SHA256SUMS: ENOSPC: no space left on device, write`,
+      });
+    } finally {
+      await rm(file);
+      await disk.empty();
+    }
+  });
+
+  it('must do so without inodes, and say that it is these', async () => {
+    const attempts = await Promise.all(
+      stacks.map(async (one, at) => {
+        const attempt = await one.attempt(() => one.disk.fillInodes([0, 6][at] ?? 0));
+        await one.disk.empty();
+        return attempt;
+      }),
+    );
+    for (const [at, one] of stacks.entries())
+      await expectFull(one, attempts[at] as Attempt, 'has no inodes left');
+    expect(attempts.map(victimOf)).toEqual(['journal', 'tree']);
+    console.log(rowOf('Backups disk without inodes', attempts));
+    await Promise.all(stacks.map((one) => one.expectNextGood()));
+  });
+
+  it('must do so when the data has grown, and when a dump is larger than the disk', async () => {
+    const [one, two] = stacks as [DiskStack, DiskStack];
+    const inData = (command: string) => () => one.stack.compose('exec', '-T', 'db', 'sh', '-c', command);
+    const large = ['head', '-c', '40000000', '/dev/zero'];
+    const hooks = [hostHook('dump', large, { phase: 'before-stop', save: 'zeros' })];
+    const [grown, dumped] = await Promise.all([
+      one.attempt(inData('head -c 40000000 /dev/urandom >/data/grown'), 'before-stop'),
+      two.attempt(async () => undefined, 'finally', { hooks }),
+    ]);
+    await expectFull(one, grown, 'is full');
+    expect(victimOf(grown)).toBe('tree');
+    await two.expectUnharmed(dumped);
+    expect(dumped.ended.exitCode).toBe(1);
+    expect(dumped.error).toMatchObject({
+      code: 'hook-failed',
+      message: expect.stringMatching(/hook dump: cannot write dumps\/host\/zeros: ENOSPC/),
+      next: expect.stringContaining('Free space in the backups folder'),
+    });
+    expect(await two.expectClean(dumped)).toMatchObject({
+      outcome: 'failed',
+      error: { code: 'hook-failed' },
+    });
+    expect(dumped.events.filter((event) => event.type === 'container')).toEqual([]);
+    await inData('rm /data/grown')();
+    await Promise.all(stacks.map((each) => each.expectNextGood()));
+    console.log(rowOf('Data or a dump larger than the free space', [grown, dumped]));
+  });
+
+  it('must keep a good snapshot for which the history has no room, and say so', async () => {
+    const [one] = stacks as [DiskStack];
+    const known = (await readHistory(one.backups)).length;
+    const earlier = await snapshotsIn(one.backups);
+    // Not even the block that the journal gives back is enough for what is to be remembered of this run.
+    const tags = Array.from({ length: 24 }, (_, at) => ['--tag', `t${at}=${'x'.repeat(250)}`]).flat();
+    const attempt = await one.attempt(() => one.disk.fill(0), 'finally', {}, tags);
+    await one.disk.empty();
+    expect(attempt.ended.exitCode, attempt.ended.stderr).toBe(3);
+    expect(attempt.warnings).toEqual(['history-unwritten']);
+    expect(await leftoversIn(one.backups)).toEqual([]);
+    expect(await readHistory(one.backups)).toHaveLength(known);
+    const [made, ...more] = (await snapshotsIn(one.backups)).filter((path) => !earlier.includes(path));
+    expect(more).toEqual([]);
+    expect(await runTool(['verify', made ?? ''])).toMatchObject({ exitCode: 0 });
+    await one.expectNextGood();
+    expect(await readHistory(one.backups)).toHaveLength(known + 1);
+  });
+});
