@@ -1,4 +1,7 @@
+import { isLocked } from '../base/lock.ts';
+import { printable } from '../base/text/printable.ts';
 import { planToJson, renderPlan } from '../plan/render.ts';
+import { lockOf } from '../run/lock.ts';
 import { preflight } from '../run/stages/preflight.ts';
 import type { BackupFlags } from './backup.ts';
 import { backupsFolders } from './session/backups.ts';
@@ -21,6 +24,10 @@ export const plan = async (
   const { dead } = await tellOfDead(world, await backupsFolders(world));
   const left = dead.map(({ journal }) => journal.project);
   for (const instance of await instancesOf(session, names, all, left)) {
+    if (await isLocked(lockOf(session.info.id, instance.project)))
+      world.stderr.write(
+        `stack-backup: another run is at work on ${printable(instance.name)}: what it has stopped is shown as not running\n`,
+      );
     const found = await plannedBackup(session, { ...instance, ...overrides });
     if (!world.flags.json)
       world.stdout.write(

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Journal } from '../../src/run/journal.ts';
 import type { RunRecord } from '../../src/run/record.ts';
+import { guardiansOf } from '../support/guardians.ts';
 import {
   type ContainerState,
   runTool,
@@ -76,15 +77,7 @@ instances:
 
   const begin = (...args: readonly string[]) => spawnTool(['box', ...args], { cwd: stack.folder });
 
-  /** Pids of the guardians of this stack's runs. */
-  const guardians = async (): Promise<readonly number[]> => {
-    const found: number[] = [];
-    for (const pid of (await readdir('/proc')).filter((name) => /^\d+$/.test(name))) {
-      const line = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
-      if (line.includes('guardian-main') && line.includes(backups)) found.push(Number(pid));
-    }
-    return found;
-  };
+  const guardians = () => guardiansOf(backups);
 
   beforeAll(async () => {
     stack = await scratchStack(yaml);
