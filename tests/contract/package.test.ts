@@ -82,6 +82,23 @@ test('the programs it starts beside itself are there as JavaScript', async () =>
   expect((await stat(program)).isFile()).toBe(true);
 });
 
+test('the guardian stands by in less than 60 MB, and goes when it is dismissed', async () => {
+  const script = `
+    import { existsSync, readFileSync } from 'node:fs';
+    const { startGuardian } = await import(process.cwd() + '/node_modules/stack-backup/dist/run/recovery/guardian.js');
+    const guardian = await startGuardian(process.cwd(), 'a-run');
+    const status = '/proc/' + guardian.pid + '/status';
+    const peak = /^VmHWM:\\s+(\\d+) kB$/m.exec(readFileSync(status, 'utf8'))[1];
+    await guardian.dismiss();
+    console.log(JSON.stringify({ peak: Number(peak), isThere: existsSync(status) }));`;
+  const { peak, isThere } = JSON.parse(
+    await inConsumer(process.execPath, '--input-type=module', '-e', script),
+  );
+  expect(peak * 1024).toBeGreaterThan(10e6);
+  expect(peak * 1024).toBeLessThan(60e6);
+  expect(isThere).toBe(false);
+});
+
 test('a program in TypeScript gets the types of a manifest', async () => {
   const compile = async (version: number): Promise<string> => {
     const code = `import type { Manifest } from 'stack-backup';\nexport const version: Manifest['version'] = ${version};\n`;

@@ -190,6 +190,18 @@ describe('signals and readers that come at a bad time', () => {
     });
     expectInterrupted(trial, 130);
     expect(trial.ended.stderr).toMatch(/top-1 started after/);
+    // It is said once that they change nothing, however many come.
+    expect(trial.ended.stderr.match(/further signals change nothing/g)).toHaveLength(1);
+  });
+
+  it('must not be suspended with services down', async () => {
+    const trial = await backUpWith(stack, quiet(), async (tool) => {
+      await inTheWindow(tool);
+      tool.kill('SIGTSTP');
+      await gate.open();
+    });
+    expect(trial.ended.exitCode, trial.ended.stderr).toBe(0);
+    expect(lasting(trial.after)).toEqual(lasting(trial.before));
   });
 
   it('must finish a run whose readers have gone away', async () => {

@@ -1,0 +1,66 @@
+import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { journalPath, journalsPath } from '../../../src/snapshot/layout.ts';
+import { deadJournal } from '../../support/journal.ts';
+import { temporaryFolder } from '../../support/temporary.ts';
+import { runTool, spawnTool } from '../../support/tool.ts';
+
+/** As at boot: an engine that does not answer, yet or ever. */
+const env = { DOCKER_HOST: 'unix:///nonexistent/docker.sock' };
+
+describe('recover, without an engine', () => {
+  let folder: string;
+  let backups: string;
+  beforeEach(async () => {
+    folder = await temporaryFolder('boot');
+    backups = join(folder, 'backups');
+  });
+  afterEach(() => rm(folder, { recursive: true, force: true }));
+
+  const recover = (...args: readonly string[]) => runTool(['recover', ...args], { cwd: folder, env });
+  const leaveDead = async (): Promise<string> => {
+    const journal = deadJournal(backups);
+    await mkdir(journalsPath(backups), { recursive: true });
+    await writeFile(journalPath(backups, journal.id), JSON.stringify(journal));
+    return journal.id;
+  };
+
+  it('has nothing to wait for when no run has died', async () => {
+    expect(await recover('--wait-for-engine')).toEqual({
+      exitCode: 0,
+      stdout: 'nothing to recover\n',
+      stderr: '',
+    });
+    expect(await recover('--quiet')).toEqual({ exitCode: 0, stdout: '', stderr: '' });
+  });
+
+  it('fails when there is something, at once or when the time is over, and leaves it for the next time', async () => {
+    await leaveDead();
+    const failed = { exitCode: 1, stderr: expect.stringContaining('no Docker Engine answers') };
+    expect(await recover()).toMatchObject(failed);
+    expect(await recover('--wait-for-engine', '600ms')).toMatchObject(failed);
+    expect(await recover('--dry-run')).toMatchObject(failed);
+  });
+
+  it('can be interrupted while it waits', async () => {
+    await leaveDead();
+    await using waiting = spawnTool(['recover', '--wait-for-engine'], { cwd: folder, env });
+    await waiting.line(/waiting for it/);
+    waiting.kill('SIGTERM');
+    expect((await waiting.ended).exitCode).toBe(143);
+  });
+
+  it('refuses a length of time that is none', async () => {
+    expect(await recover('--wait-for-engine', 'soon')).toMatchObject({ exitCode: 2 });
+    expect(await recover('--wait', '10')).toMatchObject({ exitCode: 2 });
+  });
+
+  it('is asked for by commands that need no engine, which do their work all the same', async () => {
+    const id = await leaveDead();
+    const listed = await runTool(['list', '--json', '--backups', backups], { cwd: '/', env });
+    expect(listed).toMatchObject({ exitCode: 0, stdout: '[]\n' });
+    expect(listed.stderr.trim().split('\n')).toEqual([expect.stringContaining(id)]);
+    expect(listed.stderr).toContain(`stack-backup recover --backups ${backups}`);
+  });
+});
