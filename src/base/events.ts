@@ -12,6 +12,7 @@ export interface Warning {
 export type Phase =
   | 'checking'
   | 'before-stop'
+  | 'warming'
   | 'stopping'
   | 'while-stopped'
   | 'copying'

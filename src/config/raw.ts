@@ -23,7 +23,14 @@ export interface RawInstance {
   readonly copy?: 'auto' | 'host' | 'api';
   readonly hooks?: readonly RawHook[];
   readonly logs?: boolean;
-  readonly limits?: { readonly health?: string; readonly max_downtime?: string; readonly engine?: string };
+  readonly warm?: boolean;
+  readonly incremental?: boolean;
+  readonly limits?: {
+    readonly health?: string;
+    readonly downtime?: string;
+    readonly max_downtime?: string;
+    readonly engine?: string;
+  };
 }
 
 interface RawHookBase {

@@ -60,6 +60,7 @@ const nothing: Gathered = { envFile: undefined, passwords: new Map(), problems: 
 
 const limitsOf = (raw: RawInstance['limits']): Instance['limits'] => ({
   health: duration(raw?.health, '2m'),
+  downtime: duration(raw?.downtime, '0s'),
   maxDowntime: duration(raw?.max_downtime, '0s'),
   engine: duration(raw?.engine, '10m'),
 });
@@ -136,6 +137,8 @@ const toInstance = (
     copy: raw.copy ?? 'auto',
     hooks: resolveHooks(raw.hooks ?? [], folder, gathered.passwords),
     logs: raw.logs ?? false,
+    warm: raw.warm ?? true,
+    incremental: raw.incremental ?? true,
     limits: limitsOf(raw.limits),
     from: 'config',
     configFile: config.file,
@@ -160,6 +163,8 @@ export const instanceFromRunning = (project: string, backups: string, timezone: 
   copy: 'auto',
   hooks: [],
   logs: false,
+  warm: true,
+  incremental: true,
   limits: limitsOf(undefined),
   from: 'running',
 });

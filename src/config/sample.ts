@@ -99,6 +99,7 @@ const furtherLines = (stack: SampleStack): readonly string[] => {
     '    # logs: true                  # keep the logs of the services too',
     '    # limits:',
     '    #   health: 2m                # how long a healthy service may take to be healthy again',
+    '    #   downtime: 5s              # warn when a service is down for longer',
     '    #   max_downtime: 10m         # give up the copy when services have been down this long',
     '    #   engine: 10m               # how long to wait for an engine that has gone away',
     '    # services:',

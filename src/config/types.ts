@@ -69,9 +69,15 @@ export interface Instance {
   readonly copy: 'auto' | 'host' | 'api';
   readonly hooks: readonly HookConfig[];
   readonly logs: boolean;
+  /** Copy while the services run, so that only what changed since is copied while they are down. */
+  readonly warm: boolean;
+  /** Share unchanged files with the newest complete snapshot. */
+  readonly incremental: boolean;
   readonly limits: {
     /** How long a service that was healthy may take to be healthy again. */
     readonly health: Duration;
+    /** What the downtime of any one service should stay under: above it the run warns. 0 = no budget. */
+    readonly downtime: Duration;
     /** When it is reached the copy is abandoned and the services come back. 0 = no limit. */
     readonly maxDowntime: Duration;
     /** How long an engine that has gone away is waited for before the services count as down. */

@@ -202,11 +202,16 @@ const finishTree = async (copied: Copied, options: FinishOptions): Promise<CopyR
   const differences = new Differences(task, options.live === true);
   const count = new TreeCount();
   const hashes = new LinkHashes();
+  const shared = { files: 0, bytes: 0 };
   const entries = async function* () {
     const kept = requestsOf(source, copy, copied.delta?.base, task.path, differences);
     for await (const results of hasher.hash(kept)) {
-      for (const { item } of results)
+      for (const { item } of results) {
         count.add({ ...item.entry, links: item.links, identity: String(item.inode) });
+        if (item.entry.sha256 === undefined) continue;
+        shared.files++;
+        shared.bytes += item.entry.size;
+      }
       const batch = results.map((result) => hashes.entryOf(result));
       await sums.add(linesOf(task.path, batch));
       yield batch;
@@ -217,7 +222,14 @@ const finishTree = async (copied: Copied, options: FinishOptions): Promise<CopyR
   await writeIndex(join(snapshot, index), entries(), signal);
   await Promise.all([rm(source), rm(copy)]);
   const lost = differences.timesCut ? [...copied.lost, 'ns-times'] : copied.lost;
-  return { ...copied, ...count.size, lost, index, warnings: [...copied.warnings, ...differences.warnings] };
+  return {
+    ...copied,
+    ...count.size,
+    ...(copied.delta?.base && { shared }),
+    lost,
+    index,
+    warnings: [...copied.warnings, ...differences.warnings],
+  };
 };
 
 /**

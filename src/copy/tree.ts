@@ -4,6 +4,7 @@ import { makeFolderIn } from '../base/disk.ts';
 import { errnoOf, StackBackupError } from '../base/errors.ts';
 import { spawnStreaming } from '../base/process.ts';
 import { sourceRecordsPath, workPath } from '../snapshot/layout.ts';
+import { takeStamp, tellsChanges } from './changes/stamp.ts';
 import type { Copied, CopyTask } from './types.ts';
 import { graveComplaint, recordWalk } from './walk.ts';
 
@@ -131,7 +132,11 @@ const together = async (
 export const copyTree = async (
   task: CopyTask,
   snapshot: string,
-  options: CopyOptions & { readonly bytes: number },
+  options: CopyOptions & {
+    readonly bytes: number;
+    /** Nobody can have the files open: what is copied is what a later snapshot may share. */
+    readonly quiet?: boolean;
+  },
 ): Promise<Copied> => {
   const from = performance.now();
   const destination = join(snapshot, task.path);
@@ -142,12 +147,21 @@ export const copyTree = async (
   const source = await sourceOf(task);
   await makeFolderIn(dirname(destination));
   await makeFolderIn(workPath(snapshot));
+  const settles = options.quiet === true && (await tellsChanges(source));
+  const stamp = settles ? await takeStamp(workPath(snapshot)) : undefined;
   await together(options.signal, [
     (signal) => copyWith(source, destination, options.bytes, { ...options, signal }),
     (signal) => recordWalk(source, sourceRecordsPath(snapshot, task.path), signal),
   ]);
   options.onProgress?.(options.bytes);
-  return { task, form: 'tree', ms: Math.round(performance.now() - from), lost: [], warnings: [] };
+  return {
+    task,
+    form: 'tree',
+    ms: Math.round(performance.now() - from),
+    lost: [],
+    warnings: [],
+    ...(stamp && { settled: stamp.since }),
+  };
 };
 
 /** The engine follows links when it mounts a bind, so its copy is of what they lead to. */

@@ -25,6 +25,14 @@ export interface TreeSize {
   readonly allocated: number;
 }
 
+/** A source as a walk before the run saw it. */
+export interface Measured extends TreeSize {
+  /** What changed since the moment that was asked for, bytes allocated. */
+  readonly changed?: { readonly entries: number; readonly allocated: number };
+  /** Why it cannot be copied while it is in use. */
+  readonly cold?: string;
+}
+
 /** A copy that was made; counted and hashed only after the services are back. */
 export interface Copied {
   readonly task: CopyTask;
@@ -41,6 +49,8 @@ export interface Copied {
 
 /** A copy that was counted, compared with its source, hashed and indexed. */
 export interface CopyResult extends Copied, TreeSize {
+  /** What is shared with an earlier snapshot. */
+  readonly shared?: { readonly files: number; readonly bytes: number };
   /** The index file, relative to the snapshot folder. */
   readonly index: string;
 }

@@ -6,6 +6,7 @@ import { closingText } from './closing.ts';
 const phases: Readonly<Record<Phase, string>> = {
   checking: 'checking',
   'before-stop': 'before the stop',
+  warming: 'copying while the services run',
   stopping: 'stopping',
   'while-stopped': 'services are quiet',
   copying: 'copying',

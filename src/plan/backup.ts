@@ -1,5 +1,7 @@
+import { formatDuration } from '../base/duration.ts';
+import type { Warning } from '../base/events.ts';
 import type { Instance } from '../config/types.ts';
-import type { TreeSize } from '../copy/types.ts';
+import type { Measured } from '../copy/types.ts';
 import type { Stack } from '../stack/types.ts';
 import { decideContainers } from './containers.ts';
 import { decideMounts } from './mounts.ts';
@@ -10,18 +12,25 @@ export interface Experience {
   readonly downtimeMs: number;
   readonly windowMs: number;
   readonly bytes: number;
+  /** Its copies that files can be shared with, by mount name. */
+  readonly bases?: ReadonlyMap<string, NonNullable<PlannedCopy['base']>>;
+  /** It was copied while its services ran: the window held only what had changed. */
+  readonly warm?: boolean;
 }
 
 /** Rough cost of a copy where nothing is known yet: a plain disk, warm cache. */
 const bytesPerMs = 400_000;
 const entriesPerMs = 30;
+/** Of a walk that looks for changes. */
+const walkedPerMs = 200;
 const msPerWave = 600;
 
 const copyMs = (copies: readonly PlannedCopy[]): number =>
-  copies.reduce(
-    (sum, { size }) => sum + (size?.allocated ?? 0) / bytesPerMs + (size?.entries ?? 0) / entriesPerMs,
-    0,
-  );
+  copies.reduce((sum, { size, warm }) => {
+    if (size === undefined) return sum;
+    if (warm) return sum + size.entries / walkedPerMs;
+    return sum + size.allocated / bytesPerMs + size.entries / entriesPerMs;
+  }, 0);
 
 const predict = (
   waves: number,
@@ -29,7 +38,9 @@ const predict = (
   before: Experience | undefined,
 ): number | undefined => {
   if (waves === 0) return undefined;
-  if (before === undefined || before.bytes === 0) return Math.round(copyMs(copies) + waves * 2 * msPerWave);
+  const isWarm = copies.every(({ warm }) => warm);
+  if (before === undefined || before.bytes === 0 || isWarm !== (before.warm === true))
+    return Math.round(copyMs(copies) + waves * 2 * msPerWave);
   const bytes = copies.reduce((sum, { size }) => sum + (size?.bytes ?? 0), 0);
   return Math.round(before.downtimeMs - before.windowMs + (before.windowMs * bytes) / before.bytes);
 };
@@ -39,15 +50,34 @@ const overheadBytes = 16 * 1024 * 1024;
 const indexBytesPerEntry = 80;
 const overheadInodes = 64;
 
-const neededFor = (copies: readonly PlannedCopy[]): BackupPlan['needed'] => {
-  const sizes = copies.flatMap(({ size }) => (size === undefined ? [] : [size]));
+/** What a copy takes: of one that shares what did not change, folders, and what changed (twice, for a moment). */
+const spaceOf = ({ size, base }: PlannedCopy): BackupPlan['needed'] => {
+  if (size === undefined) return { bytes: 0, inodes: 0 };
+  const index = size.entries * indexBytesPerEntry;
+  if (base === undefined || size.changed === undefined)
+    return { bytes: size.allocated + index, inodes: size.entries + 1 };
+  const folders = size.entries - size.files + 1;
   return {
-    bytes: sizes.reduce(
-      (sum, size) => sum + size.allocated + size.entries * indexBytesPerEntry,
-      overheadBytes,
-    ),
-    inodes: sizes.reduce((sum, size) => sum + size.entries + 1, overheadInodes),
+    bytes: 2 * size.changed.allocated + folders * 4096 + index,
+    inodes: folders + 2 * size.changed.entries,
   };
+};
+
+/** Free space that these copies need in the backups folder. */
+export const neededFor = (copies: readonly PlannedCopy[]): BackupPlan['needed'] => {
+  const spaces = copies.map(spaceOf);
+  return {
+    bytes: spaces.reduce((sum, { bytes }) => sum + bytes, overheadBytes),
+    inodes: spaces.reduce((sum, { inodes }) => sum + inodes, overheadInodes),
+  };
+};
+
+/** A budget that will not be kept is told before anything is stopped. */
+const overBudget = (instance: Instance, predicted: number | undefined): readonly Warning[] => {
+  const { downtime } = instance.limits;
+  if (downtime === 0 || predicted === undefined || predicted <= downtime) return [];
+  const message = `about ${formatDuration(predicted)} of downtime are to be expected; the budget is ${formatDuration(downtime)} (limits.downtime)`;
+  return [{ code: 'over-budget', message, notice: true }];
 };
 
 /**
@@ -57,7 +87,7 @@ const neededFor = (copies: readonly PlannedCopy[]): BackupPlan['needed'] => {
 export const planBackup = (
   instance: Instance,
   stack: Stack,
-  sizes: ReadonlyMap<string, TreeSize>,
+  sizes: ReadonlyMap<string, Measured>,
   before?: Experience,
 ): BackupPlan => {
   const containers = decideContainers(instance, stack);
@@ -66,7 +96,9 @@ export const planBackup = (
     stack,
     { planned: containers.stopWaves.flat(), untouched: containers.untouched },
     sizes,
+    before?.bases ?? new Map(),
   );
+  const predictedDowntimeMs = predict(containers.stopWaves.length, mounts.copies, before);
   return {
     instance,
     stack,
@@ -75,8 +107,13 @@ export const planBackup = (
     copies: mounts.copies,
     skipped: mounts.skipped,
     hooks: instance.hooks,
-    warnings: [...stack.warnings, ...containers.warnings, ...mounts.warnings],
-    predictedDowntimeMs: predict(containers.stopWaves.length, mounts.copies, before),
+    warnings: [
+      ...stack.warnings,
+      ...containers.warnings,
+      ...mounts.warnings,
+      ...overBudget(instance, predictedDowntimeMs),
+    ],
+    predictedDowntimeMs,
     needed: neededFor(mounts.copies),
   };
 };

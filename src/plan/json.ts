@@ -16,7 +16,7 @@ const planned = (one: PlannedContainer) => ({
   awaitHealth: one.awaitHealth,
 });
 
-const copy = ({ task, mount, reason, consistency, size }: PlannedCopy) => ({
+const copy = ({ task, mount, reason, consistency, size, warm, base }: PlannedCopy) => ({
   kind: task.kind,
   name: task.name,
   source: mount.source,
@@ -24,11 +24,14 @@ const copy = ({ task, mount, reason, consistency, size }: PlannedCopy) => ({
   method: task.method,
   reason,
   consistency,
+  warm,
+  base: base?.snapshot ?? null,
   services: [...new Set(mount.users.map((user) => user.service))],
   size:
     size === undefined
       ? null
       : { entries: size.entries, files: size.files, bytes: size.bytes, allocated: size.allocated },
+  changed: size?.changed ?? null,
 });
 
 const hook = (one: HookConfig) => ({

@@ -1,7 +1,7 @@
 import { StackBackupError } from '../base/errors.ts';
 import type { Warning } from '../base/events.ts';
 import type { Instance } from '../config/types.ts';
-import type { TreeSize } from '../copy/types.ts';
+import type { Measured } from '../copy/types.ts';
 import { archivePath, bindPath, volumePath } from '../snapshot/layout.ts';
 import type { Consistency } from '../snapshot/types.ts';
 import type { Mount, SkippedMount, Stack } from '../stack/types.ts';
@@ -78,6 +78,22 @@ const taskPath = (mount: Mount, method: 'host' | 'api'): string => {
   return method === 'host' ? tree : archivePath(tree);
 };
 
+type PlannedBase = NonNullable<PlannedCopy['base']>;
+
+/**
+ * Whether it pays, and is right, to copy it while it is in use: services would be down for the copy, or most
+ * of it need not be copied at all. What was not measured is not known to tell its changes.
+ */
+const isWarm = (
+  instance: Instance,
+  size: Measured | undefined,
+  base: PlannedBase | undefined,
+  planned: readonly PlannedContainer[],
+): boolean =>
+  size !== undefined &&
+  size.cold === undefined &&
+  ((instance.warm && planned.length > 0) || base !== undefined);
+
 const skip = (mount: Mount, reason: string): SkippedMount => ({
   kind: mount.kind,
   name: mount.name,
@@ -121,7 +137,8 @@ export const decideMounts = (
     readonly planned: readonly PlannedContainer[];
     readonly untouched: readonly UntouchedContainer[];
   },
-  sizes: ReadonlyMap<string, TreeSize>,
+  sizes: ReadonlyMap<string, Measured>,
+  bases: ReadonlyMap<string, PlannedBase>,
 ): { copies: readonly PlannedCopy[]; skipped: readonly SkippedMount[]; warnings: readonly Warning[] } => {
   const users: Users = {
     planned: new Map(containers.planned.map((one) => [one.id, one])),
@@ -139,6 +156,9 @@ export const decideMounts = (
       continue;
     }
     const method = methodOf(mount, instance);
+    const size = sizes.get(mount.name);
+    const consistency = consistencyOf(mount, users);
+    const base = instance.incremental && size?.cold === undefined ? bases.get(mount.name) : undefined;
     copies.push({
       task: {
         kind: mount.kind,
@@ -149,8 +169,12 @@ export const decideMounts = (
       },
       mount,
       reason: reasonOf(mount, method, instance),
-      consistency: consistencyOf(mount, users),
-      size: sizes.get(mount.name),
+      consistency,
+      size,
+      warm: method === 'host' && isWarm(instance, size, base, containers.planned),
+      // Of a bind nobody knows which process of the host has it open.
+      quiet: mount.kind === 'volume' && consistency !== 'crash',
+      ...(base === undefined || method !== 'host' ? {} : { base }),
     });
     if (mount.strangers.length > 0)
       warnings.push({

@@ -45,18 +45,28 @@ const untouched = (plan: BackupPlan, width: number): readonly Line[] =>
 
 const ways = { host: 'From the host', api: 'Through the engine' } as const;
 
-const copyRow = ({ task, size, consistency }: PlannedCopy): readonly Cell[] => [
-  task.name,
-  size === undefined ? { text: 'unknown', tone: 'quiet' } : formatBytes(size.bytes),
-  size === undefined ? '' : plural(size.files, 'file'),
-  { text: consistency, tone: consistency === 'crash' ? 'warn' : 'plain' },
+const copyRow = (planned: PlannedCopy): readonly Cell[] => [
+  planned.task.name,
+  planned.size === undefined ? { text: 'unknown', tone: 'quiet' } : formatBytes(planned.size.bytes),
+  planned.size === undefined ? '' : plural(planned.size.files, 'file'),
+  { text: planned.consistency, tone: planned.consistency === 'crash' ? 'warn' : 'plain' },
+  { text: sharedOf(planned), tone: 'quiet' },
 ];
+
+/** What an incremental copy needs to copy, as far as a look at the change times tells. */
+const sharedOf = ({ base, size }: PlannedCopy): string =>
+  base === undefined || size?.changed === undefined
+    ? ''
+    : `${formatBytes(size.changed.allocated)} changed since ${base.snapshot}`;
+
+const wayOf = ({ task, warm }: PlannedCopy): string =>
+  warm ? 'From the host while the services run, then what changed' : ways[task.method];
 
 /** Those that go the same way for the same reason stand together below it. */
 const copies = (plan: BackupPlan, width: number): readonly Line[] => {
-  const rows = [...Map.groupBy(plan.copies, ({ task, reason }) => `${ways[task.method]}: ${reason}`)];
+  const rows = [...Map.groupBy(plan.copies, (planned) => `${wayOf(planned)}: ${planned.reason}`)];
   if (rows.length === 0) return text('Nothing: there is no data to keep.', width);
-  const columns: readonly Column[] = [{ max: 40 }, { align: 'right' }, { align: 'right' }, {}];
+  const columns: readonly Column[] = [{ max: 40 }, { align: 'right' }, { align: 'right' }, {}, {}];
   return rows.flatMap(([way, planned]) => [
     ...text(way, width).map((line): Line => line.map((part) => ({ text: `${part}`, tone: 'quiet' }))),
     ...table(planned.map(copyRow), columns, { width, indent: 4 }),

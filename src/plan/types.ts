@@ -1,6 +1,7 @@
 import type { Warning } from '../base/events.ts';
 import type { HookConfig, Instance } from '../config/types.ts';
-import type { CopyTask, TreeSize } from '../copy/types.ts';
+import type { CopyTask, Measured } from '../copy/types.ts';
+import type { Base } from '../copy/warm/types.ts';
 import type { Consistency } from '../snapshot/types.ts';
 import type { Mount, SkippedMount, Stack } from '../stack/types.ts';
 
@@ -31,7 +32,13 @@ export interface PlannedCopy {
   readonly reason: string;
   readonly consistency: Consistency;
   /** From the pre-flight walk; undefined when it could not be measured (api). */
-  readonly size: TreeSize | undefined;
+  readonly size: Measured | undefined;
+  /** Copied while the services run; what changed since is copied while they are down. */
+  readonly warm: boolean;
+  /** Nobody of this stack can have it open during the copy, nor anybody else that is known of. */
+  readonly quiet: boolean;
+  /** The earlier copy that unchanged files are shared with. */
+  readonly base?: Base & { readonly snapshot: string };
 }
 
 /** Everything a backup will do, as data. Printing it is the dry run. */

@@ -1,12 +1,15 @@
 import { removeTree } from '../base/disk.ts';
+import { formatDuration } from '../base/duration.ts';
 import { messageOf } from '../base/errors.ts';
 import type { Phase } from '../base/events.ts';
 import type { Copied } from '../copy/types.ts';
 import { holderLabel } from '../docker/api/holder.ts';
+import { neededFor } from '../plan/backup.ts';
 import type { BackupPlan } from '../plan/types.ts';
 import type { Manifest } from '../snapshot/types.ts';
 import type { RunContext } from './context.ts';
 import { appendHistory } from './history.ts';
+import { downtimeOf } from './quiet/ledger.ts';
 import { whileQuiet } from './quiet/quiesce.ts';
 import { confirmRunning } from './quiet/start.ts';
 import { wayBackOf } from './quiet/way-back.ts';
@@ -24,11 +27,12 @@ import {
   type Run,
 } from './run.ts';
 import { imagesOf, writeComposeRecord, writeLogs } from './stages/compose-record.ts';
-import { copyAll, type Holder, makeHolder, needsHolder } from './stages/copy-stage.ts';
+import { copyAll, makeHolder, needsHolder, type Prepared } from './stages/copy-stage.ts';
 import { manifestOf } from './stages/describe.ts';
 import { type HookRun, runHooks } from './stages/hook-stage.ts';
 import { assertSpace, preflight } from './stages/preflight.ts';
 import { finishFolder } from './stages/publish.ts';
+import { type WarmCopies, warmAll } from './stages/warm-stage.ts';
 import { asRunError, assertHome } from './trouble.ts';
 
 type Enter = (phase: Phase) => Promise<void>;
@@ -47,12 +51,12 @@ const entering =
 const hookRun = ({ id, folder }: Run): HookRun => ({ id, folder });
 
 /** The window: everything between the last stop and the first start. Nothing that can wait is done in it. */
-const inTheWindow = (run: Run, enter: Enter, holder: Holder | undefined) => async (quiet: RunContext) => {
+const inTheWindow = (run: Run, enter: Enter, prepared: Prepared) => async (quiet: RunContext) => {
   const consistent = run.context.clock.now();
   await enter('while-stopped');
   await runHooks(quiet, run.plan, 'while-stopped', hookRun(run), run.hooks);
   await enter('copying');
-  const copied = await copyAll(quiet, run.plan, run.folder, holder);
+  const copied = await copyAll(quiet, run.plan, run.folder, prepared);
   await enter('starting');
   return { copied, consistent };
 };
@@ -66,19 +70,39 @@ const removeHolder = async ({ context, id }: Run): Promise<void> => {
   }
 };
 
+/** What can be copied while the services run. */
+const copyWarm = async (run: Run, enter: Enter): Promise<WarmCopies> => {
+  if (!run.plan.copies.some(({ warm }) => warm)) return new Map();
+  await enter('warming');
+  return warmAll(run.context, run.plan, run.folder);
+};
+
 /** Quiesce, copy, bring back. The helper container for copies through the engine lives just as long. */
 const copyWhileQuiet = async (run: Run, { journal }: OpenedRun, enter: Enter) => {
   const { plan, ledger, needs } = run;
   const context = { ...run.context, noteEnded: journal.noteEnded };
-  let holder: Holder | undefined;
   try {
-    holder = await makeHolder(context, plan, run.id);
-    await assertSpace(plan);
+    const holder = await makeHolder(context, plan, run.id);
+    const warm = await copyWarm(run, enter);
+    const cold = plan.copies.filter(({ mount }) => !warm.has(mount.name));
+    await assertSpace(plan, neededFor(cold));
     await enter('stopping');
-    return await whileQuiet(context, plan, ledger, needs, inTheWindow(run, enter, holder));
+    return await whileQuiet(context, plan, ledger, needs, inTheWindow(run, enter, { holder, warm }));
   } finally {
     if (needsHolder(plan)) await removeHolder(run);
   }
+};
+
+/** The snapshot is no worse for it; but whoever set a budget wants to hear when it is not kept. */
+const warnOverBudget = ({ context, plan, ledger }: Run): void => {
+  const budget = plan.instance.limits.downtime;
+  const longest = Math.max(
+    0,
+    ...[...ledger.values()].map((entry) => downtimeOf(entry, context.clock.tick())),
+  );
+  if (budget === 0 || longest <= budget) return;
+  const message = `a service was down for ${formatDuration(longest)}; the budget is ${formatDuration(budget)} (limits.downtime)`;
+  context.warn({ code: 'over-budget', message });
 };
 
 /** What can wait until the services are back: records, logs, hashing, index, checksums, manifest. */
@@ -95,6 +119,7 @@ const finish = async (
   return finishFolder(context, plan, folder, copied, async ({ results, sums }) => {
     await enter('publishing');
     await confirmRunning(context, wayBackOf(plan, run.needs), run.ledger);
+    warnOverBudget(run);
     return manifestOf({
       ...run.options,
       run: run.id,

@@ -18,7 +18,9 @@ export const instanceWith = (over: Partial<Instance> = {}): Instance => ({
   copy: 'auto',
   hooks: [],
   logs: false,
-  limits: { health: 120_000, maxDowntime: 0, engine: 600_000 },
+  warm: true,
+  incremental: true,
+  limits: { health: 120_000, downtime: 0, maxDowntime: 0, engine: 600_000 },
   from: 'running',
   ...over,
 });

@@ -1,26 +1,73 @@
+import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
 import { latestOf, readCatalog } from '../../catalog/catalog.ts';
 import type { Instance } from '../../config/types.ts';
-import type { TreeSize } from '../../copy/types.ts';
+import { tellsChanges } from '../../copy/changes/stamp.ts';
+import type { Measured } from '../../copy/types.ts';
 import { measure } from '../../copy/walk.ts';
 import { type Experience, planBackup } from '../../plan/backup.ts';
 import type { BackupPlan } from '../../plan/types.ts';
+import type { Manifest } from '../../snapshot/types.ts';
 import { observeStack } from '../../stack/observe.ts';
 import type { Session } from './session.ts';
 
-/** What the newest snapshot of the instance cost. An unreadable catalog is no reason not to back up. */
+/** The copies of a snapshot that files can be shared with. */
+const basesOf = (path: string, manifest: Manifest): NonNullable<Experience['bases']> =>
+  new Map(
+    manifest.mounts.flatMap(({ name, form, method, settled, path: tree, index }) =>
+      form !== 'tree' || method !== 'host' || settled === undefined
+        ? []
+        : [
+            [
+              name,
+              {
+                snapshot: manifest.snapshot,
+                tree: join(path, tree),
+                index: join(path, index),
+                settled: BigInt(settled),
+              },
+            ],
+          ],
+    ),
+  );
+
+/** What the newest snapshot of the instance cost, and left. An unreadable catalog is no reason not to back up. */
 const experienceOf = async (instance: Instance): Promise<Experience | undefined> => {
   const catalog = await readCatalog(instance.backups).catch(() => []);
-  const manifest = latestOf(catalog, instance.name)?.manifest;
-  if (manifest === undefined) return undefined;
+  const latest = latestOf(catalog, instance.name);
+  if (latest?.manifest === undefined) return undefined;
+  const { path, manifest } = latest;
   const { maxMs, windowMs } = manifest.downtime;
-  return { downtimeMs: maxMs, windowMs, bytes: manifest.totals.bytes };
+  return {
+    downtimeMs: maxMs,
+    windowMs,
+    bytes: manifest.totals.bytes,
+    bases: basesOf(path, manifest),
+    warm: manifest.mounts.every(({ window }) => window !== undefined),
+  };
+};
+
+/** Why a source cannot be copied while it is in use; undefined when it can. */
+const whyCold = async (source: string): Promise<string | undefined> => {
+  if (!(await stat(source)).isDirectory()) return 'it is a single file';
+  if (!(await tellsChanges(source))) return 'the change times of its file system cannot be relied on';
+  return undefined;
 };
 
 /** Sizes of what will be copied from the host, one walk after the other: the services are at work meanwhile. */
-const sizesOf = async (plan: BackupPlan, signal: AbortSignal): Promise<ReadonlyMap<string, TreeSize>> => {
-  const sizes = new Map<string, TreeSize>();
-  for (const { mount } of plan.copies)
-    if (mount.onHost) sizes.set(mount.name, await measure(mount.source, signal));
+const sizesOf = async (
+  plan: BackupPlan,
+  bases: Experience['bases'],
+  signal: AbortSignal,
+): Promise<ReadonlyMap<string, Measured>> => {
+  const sizes = new Map<string, Measured>();
+  for (const { mount } of plan.copies) {
+    if (!mount.onHost) continue;
+    const since = bases?.get(mount.name)?.settled;
+    const measured = await measure(mount.source, { signal, ...(since === undefined ? {} : { since }) });
+    const cold = await whyCold(mount.source);
+    sizes.set(mount.name, { ...measured, ...(cold === undefined ? {} : { cold }) });
+  }
   return sizes;
 };
 
@@ -28,6 +75,7 @@ const sizesOf = async (plan: BackupPlan, signal: AbortSignal): Promise<ReadonlyM
 export const plannedBackup = async (session: Session, instance: Instance): Promise<BackupPlan> => {
   const stack = await observeStack(session.engine, instance);
   const rough = planBackup(instance, stack, new Map());
-  const sizes = await sizesOf(rough, session.world.signal);
-  return planBackup(instance, stack, sizes, await experienceOf(instance));
+  const before = await experienceOf(instance);
+  const sizes = await sizesOf(rough, before?.bases, session.world.signal);
+  return planBackup(instance, stack, sizes, before);
 };

@@ -41,6 +41,7 @@ const instanceRules = (name: string, instance: LooseInstance): Finding[] => {
     ...nameRule(name),
     ...timezoneRule([...path, 'timezone'], instance.timezone),
     ...durationRule([...path, 'limits', 'health'], instance.limits?.health, 'refused'),
+    ...durationRule([...path, 'limits', 'downtime'], instance.limits?.downtime, 'allowed'),
     ...durationRule([...path, 'limits', 'max_downtime'], instance.limits?.max_downtime, 'allowed'),
     ...durationRule([...path, 'limits', 'engine'], instance.limits?.engine, 'refused'),
     ...hookRules(path, instance),

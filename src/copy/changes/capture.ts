@@ -1,5 +1,5 @@
-import { mkdir } from 'node:fs/promises';
 import { PassThrough } from 'node:stream';
+import { makeFolderIn } from '../../base/disk.ts';
 import { StackBackupError } from '../../base/errors.ts';
 import { run } from '../../base/process.ts';
 import type { RecordEntry } from '../../snapshot/entries/records.ts';
@@ -140,7 +140,7 @@ export class Capture {
   async #copy(batch: readonly Buffer[]): Promise<void> {
     const { source, live, signal } = this.#options;
     const folder = this.largeFolder;
-    await mkdir(folder, { recursive: true, mode: 0o700 });
+    await makeFolderIn(folder);
     // xargs hands on names in any bytes; an argument list of Node's would have to be UTF-8.
     const command = ['xargs', '-0', '-x', '-s', '1000000', '-r', 'cp', '-a', '--preserve=xattr', '--parents'];
     const result = await run([...command, '-t', folder, '--'], {

@@ -71,7 +71,7 @@ export const takeStamp = async (
 };
 
 /** The clock of this machine was set back while changes were looked for by their times. */
-export class ClockSetBack extends StackBackupError {
+class ClockSetBack extends StackBackupError {
   constructor() {
     super('copy-failed', 'the clock was set back while files were copied', {
       next: 'Nothing was changed; run the backup again when the clock is right.',

@@ -1,7 +1,7 @@
 import { createReadStream } from 'node:fs';
-import { mkdir, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { makePrivateDirectory, removeTree } from '../../base/disk.ts';
+import { makeFolderIn, removeTree } from '../../base/disk.ts';
 import { messageOf } from '../../base/errors.ts';
 import { formatRecord, sortRecords } from '../../snapshot/entries/records.ts';
 import { readIndex } from '../../snapshot/index-file.ts';
@@ -130,8 +130,8 @@ export const warmTree = async (task: CopyTask, snapshot: string, options: WarmOp
   const copy = join(snapshot, task.path);
   const source = await sourceOf(task);
   const { signal } = options;
-  await makePrivateDirectory(dirname(copy));
-  await mkdir(workPath(snapshot), { recursive: true, mode: 0o700 });
+  await makeFolderIn(dirname(copy));
+  await makeFolderIn(workPath(snapshot));
   const fingerprint = new Fingerprint();
   let from = performance.now();
   const start = await begin(source, copy, snapshot, fingerprint, options);

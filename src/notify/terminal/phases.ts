@@ -160,6 +160,7 @@ const ownLines = (run: RunView, view: View, stand: Stand): readonly Line[] => {
       const waves = run.waves.flatMap((wave) => waveLines(view, wave, stand === 'broken'));
       return waves.length > 0 ? waves : wordLines(run, view, stand);
     }
+    case 'warming':
     case 'copying':
       return copyLines(run, view, stand);
     case 'starting':

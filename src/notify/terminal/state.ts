@@ -115,7 +115,7 @@ const changeHook = (run: RunView, name: string, change: (hook: Hook) => Hook): R
 const change = (run: RunView, event: RunEvent, now: number): RunView => {
   switch (event.type) {
     case 'phase':
-      return { ...run, phase: event.phase, since: now, hooks: [] };
+      return { ...run, phase: event.phase, since: now, hooks: [], copies: [] };
     case 'wave':
       return onWave(run, event, now);
     case 'container':

@@ -3,9 +3,11 @@ import { makeFolderIn } from '../../base/disk.ts';
 import { copyThroughEngine } from '../../copy/archive/archive.ts';
 import { copyTree } from '../../copy/tree.ts';
 import type { Copied } from '../../copy/types.ts';
+import { captureDelta } from '../../copy/warm/delta.ts';
 import type { BackupPlan, PlannedCopy } from '../../plan/types.ts';
 import type { RunContext } from '../context.ts';
 import { inLanes } from './lanes.ts';
+import type { WarmCopies } from './warm-stage.ts';
 
 /** Copies at a time: as many as two cores and a spinning disk can stand. */
 const atOnce = 2;
@@ -44,56 +46,77 @@ export const makeHolder = async (
   return { id, targets };
 };
 
+/** What the copies of a window need: each of them one or the other. */
+export interface Prepared {
+  readonly holder: Holder | undefined;
+  readonly warm: WarmCopies;
+}
+
+/** How much of a mount is still to be copied, as far as that is known before. */
+const remaining = ({ size, mount }: PlannedCopy, { warm }: Prepared) =>
+  warm.has(mount.name) || size === undefined ? { bytes: 0, entries: 0 } : size;
+
+const copyWhole = async (
+  context: RunContext,
+  { task, size, mount, quiet }: PlannedCopy,
+  folder: string,
+  { holder }: Prepared,
+): Promise<Copied> => {
+  const onProgress = (bytes: number): void =>
+    context.emit({ type: 'copy-progress', mount: mount.name, bytes });
+  const common = { signal: context.signal, onProgress };
+  return holder !== undefined && task.method === 'api'
+    ? copyThroughEngine(task, folder, {
+        ...common,
+        engine: context.engine,
+        holder: holder.id,
+        target: holder.targets.get(mount.name) as string,
+      })
+    : copyTree(task, folder, { ...common, bytes: size?.bytes ?? 0, quiet });
+};
+
 const copyOne = async (
   context: RunContext,
   planned: PlannedCopy,
   folder: string,
-  holder: Holder | undefined,
+  prepared: Prepared,
 ): Promise<Copied> => {
-  const { task, size, mount } = planned;
+  const { task, mount, quiet } = planned;
   const from = context.clock.tick();
   await makeFolderIn(dirname(join(folder, task.path)));
-  context.emit({
-    type: 'copy-started',
-    mount: mount.name,
-    bytes: size?.bytes ?? 0,
-    entries: size?.entries ?? 0,
-  });
-  const onProgress = (bytes: number): void =>
-    context.emit({ type: 'copy-progress', mount: mount.name, bytes });
-  const common = { signal: context.signal, onProgress };
+  const { bytes, entries } = remaining(planned, prepared);
+  context.emit({ type: 'copy-started', mount: mount.name, bytes, entries });
+  const warm = prepared.warm.get(mount.name);
   const copied =
-    holder !== undefined && task.method === 'api'
-      ? await copyThroughEngine(task, folder, {
-          ...common,
-          engine: context.engine,
-          holder: holder.id,
-          target: holder.targets.get(mount.name) as string,
-        })
-      : await copyTree(task, folder, { ...common, bytes: size?.bytes ?? 0 });
+    warm === undefined
+      ? await copyWhole(context, planned, folder, prepared)
+      : await captureDelta(warm, folder, { quiet, signal: context.signal });
   const ms = Math.round(context.clock.tick() - from);
+  const done = copied.delta === undefined ? { bytes, entries } : copied.delta.captured;
   context.emit({
     type: 'copy-finished',
     mount: mount.name,
-    bytes: size?.bytes ?? 0,
-    entries: size?.entries ?? 0,
+    bytes: done.bytes,
+    entries: done.entries,
     ms,
   });
   return copied;
 };
 
 /**
- * Copies every mount of the plan into the folder, the largest first. After the first failure the others
- * are ended too. The source is quiet while this runs; everything that is slow and can wait is left for later.
+ * Copies every mount of the plan into the folder, the largest first; of those that were copied while the
+ * services ran, what has changed since. After the first failure the others are ended too. The source is
+ * quiet while this runs; everything that is slow and can wait is left for later.
  */
 export const copyAll = async (
   context: RunContext,
   plan: BackupPlan,
   folder: string,
-  holder: Holder | undefined,
+  prepared: Prepared,
 ): Promise<readonly Copied[]> => {
-  const largestFirst = plan.copies.toSorted((a, b) => (b.size?.bytes ?? 0) - (a.size?.bytes ?? 0));
+  const left = (copy: PlannedCopy): number => remaining(copy, prepared).bytes;
+  const largestFirst = plan.copies.toSorted((a, b) => left(b) - left(a));
   return inLanes(largestFirst, atOnce, context.signal, (copy, signal) =>
-    copyOne({ ...context, signal }, copy, folder, holder),
+    copyOne({ ...context, signal }, copy, folder, prepared),
   );
 };

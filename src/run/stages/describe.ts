@@ -1,6 +1,7 @@
 import { hostname } from 'node:os';
 import type { Warning } from '../../base/events.ts';
 import type { CopyResult } from '../../copy/types.ts';
+import type { Delta } from '../../copy/warm/types.ts';
 import type { EngineInfo } from '../../docker/engine.ts';
 import type { BackupPlan, PlannedCopy } from '../../plan/types.ts';
 import { manifestSchemaId } from '../../snapshot/manifest.ts';
@@ -111,8 +112,19 @@ const mountOf = (
     lost: result.lost,
     consistency: mountConsistency(planned, containers),
     index: result.index,
+    ...(result.settled === undefined ? {} : { settled: String(result.settled) }),
+    ...(result.shared === undefined || planned.base === undefined
+      ? {}
+      : { base: planned.base.snapshot, shared: result.shared }),
+    ...(result.delta === undefined ? {} : { window: windowOfCopy(result, result.delta) }),
   };
 };
+
+const windowOfCopy = ({ ms }: CopyResult, { captured }: Delta): NonNullable<ManifestMount['window']> => ({
+  entries: captured.entries,
+  bytes: captured.bytes,
+  ms,
+});
 
 /** The longest downtime of each service's containers, ms. */
 const perService = (containers: readonly ManifestContainer[]): Record<string, number> => {

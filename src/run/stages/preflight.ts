@@ -73,12 +73,12 @@ const assertApart = async (plan: BackupPlan): Promise<void> => {
 const mib = (bytes: number): string => `${Math.ceil(bytes / 1024 / 1024)} MiB`;
 
 /** Enough free bytes and inodes for what the plan copies. Asked again just before the stop: dumps take space, too. */
-export const assertSpace = async (plan: BackupPlan): Promise<void> => {
+export const assertSpace = async (plan: BackupPlan, needed = plan.needed): Promise<void> => {
   const { backups } = plan.instance;
   const free = await freeSpace(backups);
-  const { bytes, inodes } = plan.needed;
+  const { bytes, inodes } = needed;
   const next = 'Free some space there, or choose another folder with `backups:` or --backups.';
-  const details = { needed: plan.needed, free };
+  const details = { needed, free };
   if (free.bytes < bytes)
     throw new StackBackupError(
       'space-short',

@@ -45,7 +45,9 @@ describe('an instance', () => {
       copy: 'auto',
       hooks: [],
       logs: false,
-      limits: { health: 120_000, maxDowntime: 0, engine: 600_000 },
+      warm: true,
+      incremental: true,
+      limits: { health: 120_000, downtime: 0, maxDowntime: 0, engine: 600_000 },
       from: 'config',
       configFile: join(folder.path, 'backup.config.yaml'),
     });
@@ -69,7 +71,9 @@ instances:
     exclude: ["b*"]
     copy: api
     logs: true
-    limits: { health: 30s, max_downtime: 1h30m, engine: 1m }
+    warm: false
+    incremental: false
+    limits: { health: 30s, downtime: 5s, max_downtime: 1h30m, engine: 1m }
   shop:
 `,
       'etc/core.env': 'A=1\n',
@@ -89,7 +93,9 @@ instances:
       copy: 'api',
       hooks: [],
       logs: true,
-      limits: { health: 30_000, maxDowntime: 5_400_000, engine: 60_000 },
+      warm: false,
+      incremental: false,
+      limits: { health: 30_000, downtime: 5_000, maxDowntime: 5_400_000, engine: 60_000 },
       from: 'config',
       configFile: join(etc, 'backup.config.yaml'),
     });
@@ -364,7 +370,9 @@ describe('any valid configuration', () => {
     copy: fc.constantFrom('auto', 'host', 'api'),
     hooks: fc.array(hook, { maxLength: 4 }),
     logs: fc.boolean(),
-    limits: optional({ health: duration, max_downtime: duration, engine: duration }),
+    warm: fc.boolean(),
+    incremental: fc.boolean(),
+    limits: optional({ health: duration, downtime: duration, max_downtime: duration, engine: duration }),
   });
   const config = optional({
     backups: plain,

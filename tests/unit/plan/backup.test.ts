@@ -168,8 +168,12 @@ describe('planBackup: needs and prediction', () => {
   it('predicts from what the last snapshot cost: the window grows with the bytes, the rest does not', () => {
     const stack = stackFrom([{ id: 'a', mounts: [volumeMount('in', '/1')] }]);
     const size = { entries: 1, files: 1, bytes: 2000, allocated: 2000 };
-    const before = { downtimeMs: 5000, windowMs: 1000, bytes: 1000 };
-    expect(planBackup(instanceWith(), stack, new Map([['in', size]]), before).predictedDowntimeMs).toBe(6000);
+    const before = { downtimeMs: 5000, windowMs: 1000, bytes: 1000, warm: true };
+    const predicted = (over: Partial<Instance>): number | undefined =>
+      planBackup(instanceWith(over), stack, new Map([['in', size]]), before).predictedDowntimeMs;
+    expect(predicted({})).toBe(6000);
+    // What a copy beside running services cost says nothing of one without them.
+    expect(predicted({ warm: false })).toBe(1200);
   });
 });
 

@@ -107,9 +107,11 @@ describe('a plan on paper', () => {
 
       Copied, 49 MB in 1,150 files
         From the host: its host path can be read
-          shop_data          unknown               clean
-          shop_db              48 MB  1,100 files  clean
-          /srv/shop/uploads   309 kB     50 files  clean
+          shop_data  unknown    clean
+        From the host while the services run, then what changed: its host path can be
+        read
+          shop_db             48 MB  1,100 files  clean
+          /srv/shop/uploads  309 kB     50 files  clean
 
       Left out
         /srv/shop/shop.json  bind  a read-only bind: no service can change it (app)
@@ -128,7 +130,7 @@ describe('a plan on paper', () => {
 
       Needs 66 MB and 1,321 inodes in /backups, and the size of 1 mount that cannot be
       measured before.
-      Predicted downtime: 3.8 s.
+      Predicted downtime: 3.6 s.
       "
     `);
   });
@@ -154,9 +156,11 @@ describe('a plan on paper', () => {
 
       Copied, 49 MB in 1,150 files
         From the host: its host path can be read
-          shop_data    unknown               clean
-          shop_db        48 MB  1,100 files  clean
-          /srv/…loads   309 kB     50 files  clean
+          shop_data  unknown    clean
+        From the host while the services run, then
+        what changed: its host path can be read
+          shop_db      48 MB  1,100 files  clean
+          /srv/…oads  309 kB     50 files  clean
 
       Left out
         /srv/shop/shop.json  bind
@@ -184,7 +188,7 @@ describe('a plan on paper', () => {
       Needs 66 MB and 1,321 inodes in /backups,
       and the size of 1 mount that cannot be
       measured before.
-      Predicted downtime: 3.8 s.
+      Predicted downtime: 3.6 s.
       "
     `);
   });

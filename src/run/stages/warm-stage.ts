@@ -1,0 +1,48 @@
+import { dirname, join } from 'node:path';
+import { makeFolderIn } from '../../base/disk.ts';
+import type { WarmCopy } from '../../copy/warm/types.ts';
+import { warmTree } from '../../copy/warm/warm.ts';
+import type { BackupPlan, PlannedCopy } from '../../plan/types.ts';
+import type { RunContext } from '../context.ts';
+import { inLanes } from './lanes.ts';
+
+/** The copies that were made while the services ran, by mount name. */
+export type WarmCopies = ReadonlyMap<string, WarmCopy>;
+
+/** One at a time: the services need the disk and the processors, too. */
+const atOnce = 1;
+
+const warmOne = async (
+  context: RunContext,
+  { task, size, mount, base }: PlannedCopy,
+  folder: string,
+): Promise<WarmCopy> => {
+  const from = context.clock.tick();
+  const about = { mount: mount.name, bytes: size?.bytes ?? 0, entries: size?.entries ?? 0 };
+  await makeFolderIn(dirname(join(folder, task.path)));
+  context.emit({ type: 'copy-started', ...about });
+  const warm = await warmTree(task, folder, {
+    signal: context.signal,
+    bytes: about.bytes,
+    base,
+    onProgress: (bytes) => context.emit({ type: 'copy-progress', mount: mount.name, bytes }),
+    onBaseLost: (why) =>
+      context.warn({
+        code: 'base-lost',
+        about: mount.name,
+        message: `nothing of ${mount.name} is shared with ${base?.snapshot ?? 'an earlier snapshot'}: ${why}`,
+        notice: true,
+      }),
+  });
+  context.emit({ type: 'copy-finished', ...about, ms: Math.round(context.clock.tick() - from) });
+  return warm;
+};
+
+/** Copies what can be copied while the services run. What changes meanwhile is copied again in the window. */
+export const warmAll = async (context: RunContext, plan: BackupPlan, folder: string): Promise<WarmCopies> => {
+  const planned = plan.copies.filter(({ warm }) => warm);
+  const copies = await inLanes(planned, atOnce, context.signal, (copy, signal) =>
+    warmOne({ ...context, signal }, copy, folder),
+  );
+  return new Map(copies.map((copy) => [copy.task.name, copy]));
+};
