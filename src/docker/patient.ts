@@ -20,6 +20,8 @@ export interface Patience {
 export interface PatientEngine extends Engine {
   /** How often it has failed to answer so far: what was done before may have been undone since. */
   outages(): number;
+  /** It did not answer when it was asked last: it is waited for, or was for as long as it may be away. */
+  isAway(): boolean;
 }
 
 /** After so long without an answer the engine is asked whether it is there at all, ms. */
@@ -127,6 +129,7 @@ export const patientEngine = (engine: Engine, patience: Patience): PatientEngine
   return {
     ...engine,
     outages: () => outages,
+    isAway: waiter.isAway,
     info: () => patiently(engine.info),
     containers: (labels) => patiently(() => engine.containers(labels)),
     running: () => patiently(engine.running),

@@ -9,6 +9,8 @@ export interface LedgerEntry {
   ended?: true;
   /** The stop or the freeze was asked for: from then on it has to be undone. */
   askedAt?: number;
+  /** A call got no answer: it may have been carried out, or be carried out late. */
+  unsure?: true;
   /** Nobody saw the stop end: no answer came (`lost`), or there was no more time for one (`late`). */
   unseen?: 'lost' | 'late';
   /** The stop or the freeze is complete. */

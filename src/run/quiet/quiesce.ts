@@ -30,7 +30,9 @@ export const whileQuiet = async <T>(
   const inTime = <R>(step: () => Promise<R>): Promise<R> => heeding(limited.signal, step);
   try {
     await quietDown(limited, plan, ledger, needs, limit.signal);
-    const watch = await inTime(() => watchStarts(patient, plan.stack.project, watching.signal));
+    const watch = await inTime(() =>
+      watchStarts(context, patient.engine, plan.stack.project, watching.signal),
+    );
     const result = await endingSoon(limited.signal, () => work(limited));
     await inTime(() => assertUnchanged(patient, plan, ledger, watch));
     return result;

@@ -40,12 +40,15 @@ const bringAllBack = async (
  */
 export const bringBack = async (context: RunContext, way: WayBack, ledger: Ledger): Promise<void> => {
   const patient = patientContext(context, defaultEngineMs);
-  const touched = [...ledger.values()].filter((entry) => entry.askedAt !== undefined || entry.policyHeld);
+  const touched = [...ledger.values()].filter(
+    (entry) => entry.askedAt !== undefined || entry.policyHeld || entry.unsure,
+  );
   let entries: readonly LedgerEntry[] = touched;
   let known = patient.engine.outages();
   for (let round = 0; round < mostRounds && touched.length > 0; round++) {
     await bringAllBack(patient, way, entries);
     const outages = patient.engine.outages();
+    if (patient.engine.isAway()) return; // for longer than it was to be waited for
     entries = await undoneSince(patient, touched, outages !== known);
     known = outages;
     if (entries.length === 0 && patient.engine.outages() === known) return;

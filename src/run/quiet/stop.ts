@@ -177,6 +177,7 @@ export const quietDown = async (
       announce(context, plan, told, id);
       await (entry.container.action === 'stop' ? stopOne(context, plan, entry) : pauseOne(context, entry));
     } catch (error) {
+      if (noTime.aborted || isOutage(error)) entry.unsure = true;
       failed ??= context.signal.aborted ? interrupted(error) : failure(entry, error);
     }
   });

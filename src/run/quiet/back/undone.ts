@@ -2,9 +2,8 @@ import type { ContainerDetails } from '../../../docker/engine.ts';
 import type { LedgerEntry } from '../ledger.ts';
 import type { PatientContext } from './patience.ts';
 
-/** The engine was not seen to carry out its stop or freeze before that was to be undone. */
-const isUncertain = (entry: LedgerEntry): boolean =>
-  entry.askedAt !== undefined && entry.quietAt === undefined && entry.down === undefined;
+/** The engine was not seen to carry out what it was asked before that was to be undone. */
+const isUncertain = (entry: LedgerEntry): boolean => entry.unsure === true && entry.down === undefined;
 
 const hasState = ({ container, askedAt }: LedgerEntry, { state }: ContainerDetails): boolean => {
   if (askedAt === undefined) return true;

@@ -27,10 +27,12 @@ const again = async (begin: () => Promise<Watching>, stop: AbortSignal): Promise
 
 /**
  * The engine's word on starts in the project while they must not happen, until `stop`. When the engine goes
- * away, that is told, and the watch goes on when it is back; what it does not tell, inspecting finds.
+ * away, that is told, and the watch goes on when it is back; what it does not tell, inspecting finds. `first`
+ * is the engine that is asked in the beginning: services are down, and it may be worth some patience.
  */
 export const watchStarts = async (
   context: RunContext,
+  first: Engine,
   project: string,
   stop: AbortSignal,
 ): Promise<StartWatch> => {
@@ -39,9 +41,9 @@ export const watchStarts = async (
   const onEvent = (event: EngineEvent): void => {
     if (event.action === 'start' || event.action === 'unpause') seen.push(event.containerId);
   };
-  const begin = (): Promise<Watching> => context.engine.watch(project, onEvent, stop);
-  const keep = async (first: Watching): Promise<void> => {
-    for (let watching = first; ; watching = await again(begin, stop)) {
+  const begin = (engine: Engine): Promise<Watching> => engine.watch(project, onEvent, stop);
+  const keep = async (begun: Watching): Promise<void> => {
+    for (let watching = begun; ; watching = await again(() => begin(context.engine), stop)) {
       const error: unknown = await watching.ended.catch((thrown: unknown) => thrown);
       if (stop.aborted) return;
       const why = error === undefined ? '' : ` (${messageOf(error)})`;
@@ -54,6 +56,6 @@ export const watchStarts = async (
       isLost = true;
     }
   };
-  keep(await begin()).catch(() => undefined); // told to stop
+  keep(await begin(first)).catch(() => undefined); // told to stop
   return { seen, wasLost: () => isLost };
 };
