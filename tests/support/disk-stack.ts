@@ -25,7 +25,12 @@ const yaml = (folder: string): string => {
   return composeText(
     {
       db: { ...service, restart: 'always', volumes: ['near:/data'] },
-      app: { ...service, restart: 'on-failure:3', depends_on: ['db'], volumes: ['far:/data'] },
+      app: {
+        ...service,
+        restart: 'on-failure:3',
+        depends_on: ['db'],
+        volumes: ['far:/data', './bound:/bound'],
+      },
       frozen: { ...service, restart: 'unless-stopped', volumes: ['near:/data'] },
     },
     { volumes: { near: {}, far: { driver_opts: options } } },
@@ -92,15 +97,18 @@ const attemptOf = (ended: ToolResult, meddled: number): Attempt => {
   };
 };
 
-export const diskStack = async (size: {
-  readonly mib: number;
-  readonly inodes?: number;
-}): Promise<DiskStack> => {
-  const stack = await scratchStack('', { files: { 'far/file': 'far\n' } });
+/** `prepare` is done in the folder of the stack before it is started, and what it made goes before that; its volume lies in `far`, its bind in `bound`. */
+export const diskStack = async (
+  size: { readonly mib: number; readonly inodes?: number },
+  prepare?: (folder: string) => Promise<AsyncDisposable>,
+): Promise<DiskStack> => {
+  const stack = await scratchStack('', { files: { 'far/file': 'far\n', 'bound/file': 'bound\n' } });
   await stack.write('compose.yaml', yaml(stack.folder));
   const backups = backupsOf(stack);
   const disk = await loopDisk(backups, size);
+  let prepared: AsyncDisposable | undefined;
   const discard = async (): Promise<void> => {
+    await prepared?.[Symbol.asyncDispose]();
     await disk[Symbol.asyncDispose]();
     await stack.down();
   };
@@ -113,6 +121,7 @@ export const diskStack = async (size: {
     expect(await leftoversIn(backups)).toEqual([]);
   };
   try {
+    prepared = await prepare?.(stack.folder);
     await stack.up();
     await stack.compose('exec', '-T', 'db', 'sh', '-c', fillData);
     await good();

@@ -1,7 +1,8 @@
-import { mkdir, mkdtemp, rm, statfs, writeFile } from 'node:fs/promises';
+import { access, mkdir, mkdtemp, rm, statfs, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { run } from '../../src/base/process.ts';
+import { until } from './until.ts';
 
 const must = async (...command: readonly string[]): Promise<string> => {
   const ended = await run(command);
@@ -27,6 +28,48 @@ const limitTo = (device: string, bytes: number): Promise<string> =>
     String(bytes),
   );
 
+/** Whether the kernel has let go of the file system of this device. */
+const isFree = (device: string): Promise<boolean> =>
+  access(`/sys/fs/ext4/${basename(device)}`).then(
+    () => false,
+    () => true,
+  );
+
+/** A block device that can be made to fail every access: its file lies on another one, which can be cut off. */
+const makeDevice = async (folder: string, mib: number, inodes: number | undefined) => {
+  const undo: (() => Promise<unknown>)[] = [];
+  const discard = async (): Promise<void> => {
+    for (const step of undo.toReversed()) await step();
+  };
+  const attach = async (file: string, ...options: readonly string[]): Promise<string> => {
+    const device = await must('losetup', '--find', '--show', ...options, file);
+    undo.push(() => must('losetup', '-d', device));
+    return device;
+  };
+  undo.push(() => rm(folder, { recursive: true, force: true }));
+  try {
+    const below = join(folder, 'below');
+    await must('truncate', '-s', `${mib + 8}M`, below);
+    await must('mkfs.ext4', '-q', '-F', '-m', '0', '-b', '4096', '-O', '^has_journal', below);
+    const outer = await attach(below);
+    const place = join(folder, 'mounted');
+    await mkdir(place);
+    await must('mount', '-o', 'noatime,errors=continue', outer, place);
+    undo.push(() => must('umount', '--lazy', place));
+    const image = join(place, 'image');
+    await must('dd', 'if=/dev/zero', `of=${image}`, 'bs=1M', `count=${mib}`, 'conv=fsync', 'status=none');
+    const count = inodes === undefined ? [] : ['-N', String(inodes)];
+    await must('mkfs.ext4', '-q', '-F', '-m', '0', ...count, image);
+    await must('sync', '-f', place);
+    // Past the memory of the file system below: what it has read once it could give again.
+    const device = await attach(image, '--direct-io=on');
+    return { device, limit: (bytes: number) => limitTo(outer, bytes), discard };
+  } catch (error) {
+    await discard();
+    throw error;
+  }
+};
+
 /** A small disk of its own, with an ext4 on it, that can be filled, broken, unmounted. */
 export interface LoopDisk extends AsyncDisposable {
   readonly path: string;
@@ -40,7 +83,9 @@ export interface LoopDisk extends AsyncDisposable {
   empty(): Promise<void>;
   /** From now on every access to the device fails with EIO. What is in memory can be read still. */
   breakDown(): Promise<void>;
-  /** The device is as it was before `breakDown`; what could not be written meanwhile is lost. */
+  /** The device is as it was before `breakDown`. */
+  mend(): Promise<void>;
+  /** The same, and it is mounted afresh: what could not be written meanwhile is lost. */
   repair(): Promise<void>;
   /** Mounts it again with other options, such as `ro`. */
   remount(options: string): Promise<void>;
@@ -49,28 +94,37 @@ export interface LoopDisk extends AsyncDisposable {
   mount(): Promise<void>;
 }
 
-/** Makes one of so many MiB and mounts it at `path`. Disposing of it leaves neither mount nor device. */
+/** Fills to the last block, which `fallocate` does not reach; then gives so much back. */
+const fill = async (path: string, leave: number): Promise<void> => {
+  const filler = join(path, '.filler');
+  await run(['dd', 'if=/dev/zero', `of=${filler}`, 'bs=64k', 'conv=fsync', 'status=none']);
+  await run(['dd', 'if=/dev/zero', `of=${filler}`, 'bs=1k', 'oflag=append', 'conv=notrunc,fsync']);
+  await must('truncate', '-s', `-${leave}`, filler);
+  await must('sync', '-f', path);
+};
+
+/** Makes one of so many MiB and mounts it at `path`. Disposing of it leaves neither mounts nor devices. */
 export const loopDisk = async (
   path: string,
   size: { readonly mib: number; readonly inodes?: number },
 ): Promise<LoopDisk> => {
   const folder = await mkdtemp(join(tmpdir(), 'stack-backup-disk-'));
-  const image = join(folder, 'image');
-  await must('truncate', '-s', `${size.mib}M`, image);
-  const inodes = size.inodes === undefined ? [] : ['-N', String(size.inodes)];
-  await must('mkfs.ext4', '-q', '-F', '-m', '0', ...inodes, image);
-  const device = await must('losetup', '--find', '--show', image);
-  await mkdir(path, { recursive: true });
-  const mount = (): Promise<string> => must('mount', device, path);
-  await mount().catch(async (error: unknown) => {
-    await must('losetup', '-d', device);
-    throw error;
-  });
-  await rm(join(path, 'lost+found'), { recursive: true });
-  let mounted = true;
+  const { device, limit, discard } = await makeDevice(folder, size.mib, size.inodes);
+  let mounted = false;
+  const mount = async (): Promise<void> => {
+    await must('mount', '-o', 'noatime', device, path);
+    mounted = true;
+  };
   const unmount = async (): Promise<void> => {
     await must('umount', '--lazy', path);
     mounted = false;
+  };
+  const dispose = async (): Promise<void> => {
+    try {
+      if (mounted) await unmount();
+    } finally {
+      await discard();
+    }
   };
   const disk: LoopDisk = {
     path,
@@ -78,14 +132,7 @@ export const loopDisk = async (
       const { bfree, bsize, ffree } = await statfs(path);
       return { bytes: bfree * bsize, inodes: ffree };
     },
-    fill: async (leave) => {
-      const filler = join(path, '.filler');
-      // To the last block, which `fallocate` does not reach; then so much is given back.
-      await run(['dd', 'if=/dev/zero', `of=${filler}`, 'bs=64k', 'conv=fsync', 'status=none']);
-      await run(['dd', 'if=/dev/zero', `of=${filler}`, 'bs=1k', 'oflag=append', 'conv=notrunc,fsync']);
-      await must('truncate', '-s', `-${leave}`, filler);
-      await must('sync', '-f', path);
-    },
+    fill: (leave) => fill(path, leave),
     fillInodes: async (leave) => {
       const many = join(path, '.many');
       await mkdir(many);
@@ -95,26 +142,27 @@ export const loopDisk = async (
     empty: async () => {
       for (const name of ['.filler', '.many']) await rm(join(path, name), { recursive: true, force: true });
     },
-    breakDown: async () => void (await limitTo(device, 1024 * 1024)),
+    breakDown: async () => void (await limit(512)),
+    mend: async () => void (await limit(0)),
     repair: async () => {
-      await limitTo(device, 0);
+      await disk.mend();
       if (mounted) await unmount();
-      await disk.mount();
+      // A container that was just starting had a copy of the mount: as long as it lives, so does what went wrong.
+      await until(`${device} is free`, () => isFree(device), 20_000);
+      await mount();
     },
     remount: async (options) => void (await must('mount', '-o', `remount,${options}`, path)),
     unmount,
-    mount: async () => {
-      await mount();
-      mounted = true;
-    },
-    [Symbol.asyncDispose]: async () => {
-      try {
-        if (mounted) await unmount();
-      } finally {
-        await must('losetup', '-d', device);
-        await rm(folder, { recursive: true, force: true });
-      }
-    },
+    mount,
+    [Symbol.asyncDispose]: dispose,
   };
-  return disk;
+  try {
+    await mkdir(path, { recursive: true });
+    await mount();
+    await rm(join(path, 'lost+found'), { recursive: true });
+    return disk;
+  } catch (error) {
+    await dispose();
+    throw error;
+  }
 };
