@@ -110,9 +110,21 @@ export const memoryEngine = (
         }),
       })),
   };
+  /** As a real one without live-restore: what runs ends, then the restart policies have their say. */
+  const restart = (): void => {
+    for (const one of boxes.values()) {
+      const wasUp = one.state === 'running' || one.state === 'paused' || one.state === 'restarting';
+      if (wasUp) one.state = 'exited';
+      const comesBack = one.policy.name === 'always' || (wasUp && one.policy.name !== 'no');
+      if (one.state !== 'exited' || !comesBack) continue;
+      one.state = 'running';
+      one.startedAt = clock++;
+    }
+  };
   return {
     engine: engine as Engine,
     calls,
+    restart,
     states: (): ReadonlyMap<
       string,
       { readonly state: string; readonly policy: string; readonly startedAt: number }

@@ -28,7 +28,7 @@ const givePolicyBackAgain = async (
 const isUndone = async (context: PatientContext, entry: LedgerEntry): Promise<boolean> => {
   const now = await context.engine.inspect(entry.container.id);
   await givePolicyBackAgain(context, entry, now);
-  if (hasState(entry, now)) return false;
+  if (hasState(entry, now) && entry.down === undefined) return false;
   delete entry.backAt;
   delete entry.servingAt;
   delete entry.down;
