@@ -1,56 +1,126 @@
+import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { boundaries, faultableBoundaries, inTurns } from './support/boundaries.ts';
-import { type Cell, observe, tryFault } from './support/cell.ts';
-import { type FaultKind, faultKinds } from './support/order.ts';
-import { type FaultStack, faultStack } from './support/stack.ts';
+import { schemaPath } from '../../src/base/schema.ts';
+import type { planToJson } from '../../src/plan/json.ts';
+import { leftoversIn } from '../support/backups.ts';
+import { runTool } from '../support/scratch.ts';
+import { boundaries, faultableBoundaries, inTurns, type Passed, startMs } from './support/boundaries.ts';
+import { backUp, type Cell, leaveDown, tryFault, tryRecovery, whenAllIsQuiet } from './support/cell.ts';
+import { faultLanes } from './support/lanes.ts';
+import { observe } from './support/observe.ts';
+import type { FaultKind } from './support/order.ts';
 import { tableOf } from './support/table.ts';
 
-/** Stacks at a time: most of a run is waiting (for health, for the engine), so two cores carry more. */
-const lanes = Number(process.env.LANES ?? 4);
-const minutes = 60_000;
+/** Every phase there is, but for one that no run enters. */
+const phases = (): readonly string[] => {
+  const schema = JSON.parse(readFileSync(schemaPath('journal.schema.json'), 'utf8'));
+  return schema.properties.phase.enum.filter((phase: string) => !['checking', 'cleaning-up'].includes(phase));
+};
+
+const journal = 'backups/.stack-backup/runs/<run>.json';
 
 describe('a fault at each boundary between the steps of a backup', () => {
-  const stacks: FaultStack[] = [];
+  let lanes: Awaited<ReturnType<typeof faultLanes>>;
+  let trace: readonly Passed[];
   const cells: Cell[] = [];
-  let trace: Awaited<ReturnType<typeof observe>>['trace'];
 
   beforeAll(async () => {
-    stacks.push(...(await Promise.all(Array.from({ length: lanes }, faultStack))));
-    const clean = await observe(stacks[0] as FaultStack, ['box']);
+    lanes = await faultLanes();
+    const clean = await backUp(lanes.first());
     expect(clean.ended.exitCode, clean.ended.stderr).toBe(0);
     trace = clean.trace;
   });
   afterAll(async () => {
     console.log(tableOf(cells));
-    await Promise.all(stacks.map((stack) => stack.discard()));
+    await lanes?.each((target) => target.discard());
   });
 
-  /** Tries one kind of fault at every boundary, on all stacks side by side. */
-  const tryAll = async (kind: FaultKind): Promise<readonly Cell[]> => {
-    const queue = [...inTurns(kind === 'error thrown' ? faultableBoundaries(trace) : boundaries(trace))];
-    const tried: Cell[] = [];
-    const work = async (at: number): Promise<void> => {
-      for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
-        const cell = await tryFault(stacks[at] as FaultStack, { kind, at: next });
-        tried.push(cell);
-        cells.push(cell);
-        if (cell.problems.length === 0) continue;
-        if (process.env.DEBUG_CELLS)
-          (await import('node:fs')).appendFileSync(process.env.DEBUG_CELLS, JSON.stringify(cell) + '\n');
-        await stacks[at]?.discard();
-        stacks[at] = await faultStack();
-      }
-    };
-    await Promise.all(stacks.map((_stack, at) => work(at)));
-    return tried;
-  };
+  it('must be tried at every phase, stop, start, freeze, copy and hook of the plan', async () => {
+    const { stack } = lanes.first();
+    const told = await runTool(['plan', 'box', '--json'], { cwd: stack.folder });
+    const { stopWaves, copies, hooks } = JSON.parse(told.stdout) as ReturnType<typeof planToJson>;
+    const planned = stopWaves.flat();
+    expect(planned.map(({ service }) => service)).toEqual(['app', 'db', 'frozen']);
+    const calls = { stop: ['stop', 'start'], pause: ['pause', 'unpause'] };
+    const steps = [
+      `after making backups/.stack-backup/tmp/<run>`,
+      'started guardian',
+      ...phases().map((phase) => `after naming ${journal} ${phase}`),
+      ...planned.flatMap(({ service, action }) =>
+        calls[action].map((call) => `after POST /containers/${service}/${call}`),
+      ),
+      ...['app', 'db'].flatMap((service) => [
+        `after POST /containers/${service}/update`,
+        `after POST /containers/${service}/update (2)`,
+      ]),
+      ...copies.map(({ name }) => `event copy-finished ${name.replace(`${stack.project}_`, '')}`),
+      ...hooks.map(({ name }) => `event hook-finished ${name}`),
+      'after naming backups/<snapshot>',
+      'after adding to backups/.stack-backup/history.ndjson',
+      `after removing ${journal}`,
+    ];
+    const tried = boundaries(trace);
+    expect(steps.filter((step) => !tried.includes(step))).toEqual([]);
+    const before = phases().map((phase) => `before naming ${journal} ${phase}`);
+    const failing = faultableBoundaries(trace);
+    expect(before.filter((step) => !failing.includes(step))).toEqual([]);
+  });
 
-  it.each(faultKinds)(
+  const expectSurvived = (tried: readonly Cell[]): void => {
+    cells.push(...tried);
+    const lost = tried.filter(({ problems }) => problems.length > 0);
+    expect(lost.map(({ at, problems, said }) => ({ at, problems, said }))).toEqual([]);
+    expect(tried.length).toBeGreaterThan(10);
+  };
+  const kinds: readonly [FaultKind, (trace: readonly Passed[]) => readonly string[]][] = [
+    ['error thrown', faultableBoundaries],
+    ['SIGINT', boundaries],
+    ['SIGTERM', boundaries],
+    ['SIGHUP', boundaries],
+    ['SIGKILL of the tool', boundaries],
+    ['SIGKILL of tool and guardian, then `recover`', boundaries],
+  ];
+  const limitMs = 10 * 60_000;
+
+  it.each(kinds)(
     'must leave everything as it was: %s',
-    async (kind) => {
-      const lost = (await tryAll(kind)).filter(({ problems }) => problems.length > 0);
-      expect(lost.map(({ at, problems, said }) => ({ at, problems, said }))).toEqual([]);
-    },
-    10 * minutes,
+    async (kind, choose) =>
+      expectSurvived(
+        await lanes.tryAll(inTurns(choose(trace)), (target, at) => tryFault(target, { kind, at })),
+      ),
+    limitMs,
   );
+
+  it(
+    'must leave everything as it was: SIGKILL of `recover`, then `recover` again',
+    async () => {
+      await leaveDown(lanes.first());
+      const clean = await observe(lanes.first(), ['recover']);
+      expect(clean.ended.exitCode, clean.ended.stderr).toBe(0);
+      expectSurvived(await lanes.tryAll(boundaries(clean.trace), tryRecovery));
+    },
+    limitMs,
+  );
+
+  it('must let the next backup succeed', async () => {
+    const next = await lanes.each(async (target) => {
+      const { ended } = await backUp(target);
+      return [ended.exitCode, ended.stderr, await target.lasting(), await leftoversIn(target.backups)];
+    });
+    expect(next).toEqual(await lanes.each(async (target) => [0, '', target.before, []]));
+  });
+
+  it.each([
+    ['SIGKILL of the tool', 2_000],
+    ['SIGKILL of tool and guardian, then `recover`', 1_000],
+  ] as const)('must have the services back in time: %s', async (kind, limit) => {
+    const times: number[] = [];
+    // The shortest of three: what else the machine is doing is not to be measured.
+    for (let round = 0; round < 3; round++) {
+      const cell = await tryFault(lanes.first(), { kind, at: whenAllIsQuiet });
+      expect(cell.problems).toEqual([]);
+      times.push(cell.backMs);
+    }
+    expect(Math.min(...times) - startMs(trace)).toBeLessThan(limit);
+  });
 });

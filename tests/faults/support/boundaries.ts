@@ -23,6 +23,14 @@ export const guardianOf = (trace: readonly Passed[]): number | undefined => {
   return line === undefined ? undefined : Number(line.slice(guardianMark.length));
 };
 
+/** From the first call that brings something back to the last service at work: what a start costs anyway, ms. */
+export const startMs = (trace: readonly Passed[]): number => {
+  const way = trace.slice(trace.findIndex(({ name }) => name === 'event phase starting'));
+  const first = way.find(({ name }) => name.startsWith('before POST'))?.at ?? Number.NaN;
+  const last = way.findLast(({ name }) => /^event (started|unpaused|healthy)/.test(name))?.at ?? Number.NaN;
+  return last - first;
+};
+
 const isMark = ({ name }: Passed): boolean => name === faultMark || name.startsWith(guardianMark);
 
 /** What changes in the folder that is still being written is nobody's business: it goes as a whole. */
@@ -37,7 +45,7 @@ const isFirst = (name: string, at: number, all: readonly string[]): boolean =>
 /** Every point at which something of the world may be made to fail: those below, and before each change. */
 export const faultableBoundaries = (trace: readonly Passed[]): readonly string[] => {
   const names = trace.filter((one) => !isMark(one)).map(({ name }) => name);
-  const run = names.slice(names.indexOf('event run-started'));
+  const run = names.slice(Math.max(0, names.indexOf('event run-started')));
   return run.filter((name, at) => {
     if (isInside(name)) return false;
     // A program that is started over and over is met once.

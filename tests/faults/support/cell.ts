@@ -1,105 +1,42 @@
-import { readFile, rm } from 'node:fs/promises';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import type { RunEvent } from '../../../src/base/events.ts';
-import { runTool, spawnTool, type ToolResult } from '../../support/scratch.ts';
-import { faultAt, guardianOf, type Passed, readTrace } from './boundaries.ts';
-import { glance, goneWithin, sinceWhen } from './glance.ts';
-import { type FaultKind, type Order, orderVariable } from './order.ts';
+import { rm } from 'node:fs/promises';
+import { snapshotsIn } from '../../support/backups.ts';
+import { faultAt, guardianOf } from './boundaries.ts';
+import { glance } from './glance.ts';
+import { type Observed, observe } from './observe.ts';
+import type { Fault, FaultKind } from './order.ts';
+import { byGuardian, byItself, type PutRight, recover } from './putting-right.ts';
 import type { FaultStack } from './stack.ts';
 import { historyLength, problemsOf } from './survival.ts';
 
-const inject = fileURLToPath(new URL('./inject.ts', import.meta.url));
+/** What became of one fault. No problems: it was survived. */
+export interface Cell extends Fault, PutRight {}
 
-export interface Fault {
-  readonly kind: FaultKind;
-  readonly at: string;
-}
+const unreached = (fault: Fault, { ended }: Observed): Cell => ({
+  ...fault,
+  problems: ['the boundary was not reached'],
+  backMs: 0,
+  said: ended.stdout + ended.stderr,
+});
 
-export interface Observed {
-  readonly ended: ToolResult;
-  readonly trace: readonly Passed[];
-  readonly events: readonly RunEvent[];
-}
-
-const eventsOf = (stdout: string): readonly RunEvent[] =>
-  stdout
-    .split('\n')
-    .filter((line) => line.startsWith('{'))
-    .map((line) => JSON.parse(line) as RunEvent);
-
-/** Runs the tool under observation, and with a fault when there is one. */
-export const observe = async (
-  { stack, names }: FaultStack,
-  command: readonly string[],
-  fault?: Fault,
-): Promise<Observed> => {
-  const trace = join(stack.folder, 'trace');
-  await rm(trace, { force: true });
-  const order: Order = {
-    trace,
-    names,
-    without: [`${stack.folder}/`, `${stack.project}_`, `${stack.project}-`],
-    ...(fault === undefined ? {} : { fault }),
-  };
-  await using tool = spawnTool([...command, '--json'], {
-    cwd: stack.folder,
-    env: { [orderVariable]: JSON.stringify(order), NODE_OPTIONS: `--import=${inject}` },
-  });
-  const ended = await tool.ended;
-  return { ended, trace: readTrace(await readFile(trace, 'utf8')), events: eventsOf(ended.stdout) };
+const putRight = (
+  target: FaultStack,
+  fault: Fault,
+  observed: Observed,
+  at: number,
+  wanted: string,
+): Promise<PutRight> | PutRight => {
+  if (fault.kind === 'SIGKILL of the tool') return byGuardian(target, observed, at, wanted);
+  if (fault.kind === 'SIGKILL of tool and guardian, then `recover`') return recover(target);
+  return byItself(observed, fault, at);
 };
 
-/** What became of one fault. */
-export interface Cell extends Fault {
-  /** Nothing: it was survived. */
-  readonly problems: readonly string[];
-  /** From the fault, or from the start of `recover`, until all was as before, ms. */
-  readonly backMs: number;
-  readonly said: string;
-}
-
-const lastStep = (events: readonly RunEvent[]): number =>
-  Math.max(
-    0,
-    ...events
-      .filter((event) => event.type === 'container' && !['stopped', 'paused'].includes(event.action))
-      .map((event) => Date.parse(event.at)),
-  );
-
-/** `recover`, and how long it took until the services were back. */
-const recover = async ({ stack }: FaultStack) => {
-  const from = Date.now();
-  const { exitCode, stdout, stderr } = await runTool(['recover', '--json'], { cwd: stack.folder });
-  const backMs = Math.max(0, lastStep(eventsOf(stdout)) - from);
-  const problems = exitCode === 0 ? [] : [`recover ended with ${exitCode}: ${stderr}`];
-  return { problems, backMs, said: stdout + stderr };
-};
-
-/** The guardian is at work after the tool's death; without one (too early, too late) the next command is. */
-const guarded = async (target: FaultStack, { trace }: Observed, died: number, wanted: string) => {
-  const guardian = guardianOf(trace);
-  const gone = guardian === undefined ? Promise.resolve(true) : goneWithin(guardian, 30_000);
-  const since = await sinceWhen(target.stack.project, wanted, gone);
-  const problems = [
-    ...((await gone) ? [] : ['the guardian is still there']),
-    ...(since === undefined ? ['the services are not back after the guardian has gone'] : []),
-  ];
-  return { problems, backMs: since === undefined ? 0 : Math.max(0, since - died), said: '' };
-};
-
-const exitCodes: Readonly<Partial<Record<FaultKind, number>>> = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 };
-
-/** A fault that is no SIGKILL: the run itself has to put everything back, and to tell what happened. */
-const byItself = ({ ended, events }: Observed, { kind }: Fault, at: number) => {
-  const allowed = kind === 'error thrown' ? [0, 1, 3] : [exitCodes[kind], 0];
-  const problems = allowed.includes(ended.exitCode) ? [] : [`exit code ${ended.exitCode}`];
-  return { problems, backMs: Math.max(0, lastStep(events) - at), said: '' };
-};
-
-/** What a run cannot clean up it must name; then the next command has to be able to. */
-const saysSomethingIsLeft = ({ events }: Observed): boolean =>
-  events.some((event) => event.type === 'warning' && /^(journal|partial|holder)-left$/.test(event.code));
+/**
+ * Whether the next command has something to do still: what a run could not clean up it has to name, and a
+ * tool that was killed before it had a guardian has stopped nothing, but has written.
+ */
+const leavesSomething = (fault: Fault, { events, trace }: Observed): boolean =>
+  events.some((event) => event.type === 'warning' && /^(journal|partial|holder)-left$/.test(event.code)) ||
+  (fault.kind === 'SIGKILL of the tool' && guardianOf(trace) === undefined);
 
 /** Does one fault to a backup of the stack, lets it be put right, and looks at everything. */
 export const tryFault = async (target: FaultStack, fault: Fault): Promise<Cell> => {
@@ -107,23 +44,42 @@ export const tryFault = async (target: FaultStack, fault: Fault): Promise<Cell> 
   const known = await historyLength(target.backups);
   const observed = await observe(target, ['box'], fault);
   const at = faultAt(observed.trace);
-  if (at === undefined)
-    return { ...fault, problems: ['the boundary was not reached'], backMs: 0, said: observed.ended.stderr };
-  const right =
-    fault.kind === 'SIGKILL of the tool'
-      ? await guarded(target, observed, at, wanted)
-      : fault.kind.startsWith('SIGKILL')
-        ? await recover(target)
-        : byItself(observed, fault, at);
-  const isLeft =
-    saysSomethingIsLeft(observed) ||
-    (fault.kind === 'SIGKILL of the tool' && guardianOf(observed.trace) === undefined);
-  const later = isLeft ? await recover(target) : { problems: [], said: '' };
-  const problems = [...right.problems, ...later.problems, ...(await problemsOf(target, observed, known))];
+  if (at === undefined) return unreached(fault, observed);
+  const right = await putRight(target, fault, observed, at, wanted);
+  const later = leavesSomething(fault, observed) ? await recover(target) : undefined;
+  const found = await problemsOf(target, observed, known);
   return {
     ...fault,
-    problems,
+    problems: [...right.problems, ...(later?.problems ?? []), ...found],
     backMs: right.backMs,
-    said: [observed.ended.stdout, observed.ended.stderr, right.said, later.said].join('\n'),
+    said: [observed.ended.stdout, observed.ended.stderr, right.said, later?.said].join('\n'),
   };
+};
+
+/** A backup that nothing happens to. Its snapshot is removed: it is looked at by others. */
+export const backUp = async (target: FaultStack): Promise<Observed> => {
+  const observed = await observe(target, ['box']);
+  for (const snapshot of await snapshotsIn(target.backups)) await rm(snapshot, { recursive: true });
+  return observed;
+};
+
+/** In the window, when every service is quiet. */
+export const whenAllIsQuiet = 'after naming backups/.stack-backup/runs/<run>.json copying';
+
+/** Leaves a stack down, as a power cut would. */
+export const leaveDown = (target: FaultStack): Promise<Observed> =>
+  observe(target, ['box'], { kind: 'SIGKILL of tool and guardian, then `recover`', at: whenAllIsQuiet });
+
+const killed = 'SIGKILL of `recover`, then `recover` again' satisfies FaultKind;
+
+/** Kills a recovery of a stack that was left down at one of the recovery's own boundaries, and recovers again. */
+export const tryRecovery = async (target: FaultStack, at: string): Promise<Cell> => {
+  const known = await historyLength(target.backups);
+  const run = await leaveDown(target);
+  const first = await observe(target, ['recover'], { kind: killed, at });
+  if (faultAt(first.trace) === undefined) return unreached({ kind: killed, at }, first);
+  const right = await recover(target);
+  const found = await problemsOf(target, run, known);
+  const said = [run.ended.stdout, first.ended.stdout, right.said].join('\n');
+  return { kind: killed, at, problems: [...right.problems, ...found], backMs: right.backMs, said };
 };

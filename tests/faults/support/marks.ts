@@ -94,7 +94,7 @@ export const watchFiles = (watch: Watch): void => {
   }) as typeof mkdir;
   fs.open = async (path, flags, mode) => {
     const file = await open(path, flags, mode);
-    if (flags !== 'a') return file;
+    if (!String(flags).startsWith('a')) return file;
     const close = file.close.bind(file);
     file.close = () => around(watch, `adding to ${plain(watch, String(path))}`, close);
     return file;

@@ -1,4 +1,4 @@
-/** What is done to a run at one of its boundaries. The words of the table in docs/reliability.md. */
+/** What is done at a boundary. The words of the table in docs/reliability.md. */
 export const faultKinds = [
   'error thrown',
   'SIGINT',
@@ -6,9 +6,16 @@ export const faultKinds = [
   'SIGHUP',
   'SIGKILL of the tool',
   'SIGKILL of tool and guardian, then `recover`',
+  'SIGKILL of `recover`, then `recover` again',
 ] as const;
 
 export type FaultKind = (typeof faultKinds)[number];
+
+export interface Fault {
+  readonly kind: FaultKind;
+  /** Name of the boundary. */
+  readonly at: string;
+}
 
 /** What a run under observation is told, as JSON in its environment. */
 export interface Order {
@@ -18,7 +25,7 @@ export interface Order {
   readonly names: Readonly<Record<string, string>>;
   /** Taken out of paths and other names, so that boundaries are called the same in every run of every stack. */
   readonly without: readonly string[];
-  readonly fault?: { readonly kind: FaultKind; readonly at: string };
+  readonly fault?: Fault;
 }
 
 export const orderVariable = 'STACK_BACKUP_TEST_ORDER';

@@ -6,7 +6,7 @@ import type { RunRecord } from '../../../src/run/record.ts';
 import { verifySnapshot } from '../../../src/snapshot/verify.ts';
 import { holdersOf, leftoversIn, manifestOf, snapshotsIn } from '../../support/backups.ts';
 import { docker } from '../../support/containers.ts';
-import type { Observed } from './cell.ts';
+import type { Observed } from './observe.ts';
 import { childrenOf, type FaultStack } from './stack.ts';
 
 export const historyLength = async (backups: string): Promise<number> => (await readHistory(backups)).length;
