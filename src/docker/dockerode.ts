@@ -222,8 +222,8 @@ const createEngine = (docker: Docker, address: string): Engine => {
     },
     readArchive: async (id, path, signal) => {
       const doing = `read ${path} of container ${id}`;
-      const opened = await call(doing, () => openArchive(docker.getContainer(id), path, signal), { signal });
-      return opened as Readable;
+      const open = () => whileAnswering(ping, () => openArchive(docker.getContainer(id), path, signal));
+      return (await call(doing, open, { signal, limit: longest })) as Readable;
     },
     writeArchive: async (id, path, tar) => {
       await must(`write ${path} of container ${id}`, async () => {
