@@ -8,54 +8,11 @@ import type { RunContext } from '../context.ts';
 import { inOrder, reversed } from './in-order.ts';
 import type { Ledger, LedgerEntry } from './ledger.ts';
 import { runLifecycle } from './lifecycle.ts';
+import { hasEnded, noteEnded } from './window/ended.ts';
+import { holdPolicy } from './window/hold.ts';
 
 /** 128 + SIGKILL: the grace period ran out (or the kernel's memory killer came). */
 const killedCode = 137;
-
-/** While a run holds a container down, no restart policy may bring it up (measured: `always` does). */
-const holdPolicy = async (context: RunContext, entry: LedgerEntry): Promise<void> => {
-  if (entry.container.restartPolicy.name === 'no') return;
-  entry.policyHeld = true;
-  await context.engine.setRestartPolicy(entry.container.id, { name: 'no', maximumRetryCount: 0 });
-};
-
-const assertNotFrozen = (entry: LedgerEntry, state: string): void => {
-  const { name, stateBefore } = entry.container;
-  if (state === 'paused' && stateBefore !== 'paused')
-    throw new StackBackupError(
-      'stack-changed',
-      `${name} was frozen by somebody else after the run had begun`,
-      {
-        next: 'Run the backup again when nobody else is changing the stack.',
-      },
-    );
-};
-
-/**
- * Whether a container has ended already. Hooks before the stop may take an hour: what has ended by itself
- * before anything was stopped must not be started again. But what ends once the stop is under way may have
- * ended because what it talks to is gone: that one is brought back with the others.
- */
-const hasEnded = async (context: RunContext, ledger: Ledger, entry: LedgerEntry): Promise<boolean> => {
-  const { id, name, service } = entry.container;
-  const now = await context.engine.inspect(id);
-  assertNotFrozen(entry, now.state);
-  if (now.state !== 'exited' && now.state !== 'dead') return false;
-  entry.exitCode = now.exitCode;
-  entry.startedAt = now.startedAt;
-  const isUnderWay = [...ledger.values()].some((other) => other.askedAt !== undefined);
-  if (isUnderWay && entry.container.action === 'stop') {
-    await holdPolicy(context, entry);
-    entry.askedAt = context.clock.tick();
-    entry.quietAt = entry.askedAt;
-    return true;
-  }
-  entry.ended = true;
-  await context.noteEnded?.(id);
-  const message = `${name} ended by itself (exit code ${now.exitCode}) before it was to be made quiet; it stays so`;
-  context.warn({ code: 'ended-by-itself', about: service, message, ...(isUnderWay ? {} : { notice: true }) });
-  return true;
-};
 
 /**
  * The run's own signal does not end it: a stop that is given up half-way cannot be undone by a start, so it is
@@ -168,6 +125,7 @@ export const quietDown = async (
   const context = { ...whole, engine: abandonable(whole.engine, noTime) };
   const told = new Set<number>();
   let failed: unknown;
+  await noteEnded(context, ledger);
   await inOrder([...ledger.keys()], reversed(needs), async (id) => {
     const entry = ledger.get(id) as LedgerEntry;
     if (failed !== undefined) return;
