@@ -3,6 +3,7 @@ import type { Readable } from 'node:stream';
 import type Docker from 'dockerode';
 import { StackBackupError } from '../base/errors.ts';
 import { heeding } from '../base/wait/heed.ts';
+import { whileAnswering } from './api/answering.ts';
 import { openArchive } from './api/archive.ts';
 import { demultiplex } from './api/demux.ts';
 import { execIn } from './api/exec.ts';
@@ -20,6 +21,8 @@ const oldestApi = [1, 41] as const;
 const callLimit = 60_000;
 /** It holds no lock and asks nobody: an engine that takes longer for it is as good as gone. */
 const pingLimit = 5_000;
+/** As long as a timer can last. */
+const longest = 2 ** 31 - 1;
 const defaultGraceSeconds = 10;
 
 const isOld = (apiVersion: string): boolean => {
@@ -78,6 +81,11 @@ const createEngine = (docker: Docker, address: string): Engine => {
       ),
     );
 
+  const ping = async (): Promise<void> => {
+    const doing = 'ask whether the engine is there';
+    await call(doing, (abortSignal) => abortable(docker).ping({ abortSignal }), { limit: pingLimit });
+  };
+
   const info = async (): Promise<EngineInfo> => {
     const said = await must('ask the engine what it is', (abortSignal) =>
       Promise.all([abortable(docker).info({ abortSignal }), abortable(docker).version({ abortSignal })]),
@@ -99,15 +107,7 @@ const createEngine = (docker: Docker, address: string): Engine => {
 
   return {
     endpoint: address,
-    ping: async () => {
-      await call(
-        'ask whether the engine is there',
-        (abortSignal) => abortable(docker).ping({ abortSignal }),
-        {
-          limit: pingLimit,
-        },
-      );
-    },
+    ping,
     info,
     inspect,
     containers: async (labels) => {
@@ -126,7 +126,7 @@ const createEngine = (docker: Docker, address: string): Engine => {
       const { stopTimeout } = await inspect(id);
       // A negative grace period means: wait for ever. The caller's signal is the limit then.
       const grace = stopTimeout ?? defaultGraceSeconds;
-      const limit = grace < 0 ? 2 ** 31 - 1 : grace * 1000 + callLimit;
+      const limit = grace < 0 ? longest : grace * 1000 + callLimit;
       await call(`stop container ${id}`, (abortSignal) => docker.getContainer(id).stop({ abortSignal }), {
         signal,
         limit,
