@@ -3,13 +3,19 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { schemaPath } from '../../src/base/schema.ts';
 import type { planToJson } from '../../src/plan/json.ts';
 import { leftoversIn } from '../support/backups.ts';
+import { tableOf, undocumented } from '../support/fault-table.ts';
 import { runTool } from '../support/scratch.ts';
-import { boundaries, faultableBoundaries, inTurns, type Passed, startMs } from './support/boundaries.ts';
-import { backUp, type Cell, leaveDown, tryFault, tryRecovery, whenAllIsQuiet } from './support/cell.ts';
-import { faultLanes } from './support/lanes.ts';
-import { observe } from './support/observe.ts';
-import type { FaultKind } from './support/order.ts';
-import { tableOf } from './support/table.ts';
+import { backUp, type Cell, leaveDown, tryFault, tryRecovery, whenAllIsQuiet } from './boundaries/cell.ts';
+import {
+  boundaries,
+  faultableBoundaries,
+  inTurns,
+  type Passed,
+  startMs,
+} from './boundaries/inject/boundaries.ts';
+import type { FaultKind } from './boundaries/inject/order.ts';
+import { faultLanes } from './boundaries/lanes.ts';
+import { observe } from './boundaries/observe.ts';
 
 /** Every phase there is, but for one that no run enters. */
 const phases = (): readonly string[] => {
@@ -101,6 +107,8 @@ describe('a fault at each boundary between the steps of a backup', () => {
     },
     limitMs,
   );
+
+  it('must be told of in docs/reliability.md', () => expect(undocumented(cells)).toEqual([]));
 
   it('must let the next backup succeed', async () => {
     const next = await lanes.each(async (target) => {

@@ -1,8 +1,8 @@
 import { runTool } from '../../support/scratch.ts';
-import { guardianOf } from './boundaries.ts';
 import { goneWithin, sinceWhen } from './glance.ts';
+import { guardianOf } from './inject/boundaries.ts';
+import type { Fault } from './inject/order.ts';
 import { eventsOf, lastStep, type Observed } from './observe.ts';
-import type { Fault } from './order.ts';
 import type { FaultStack } from './stack.ts';
 
 /** How services came back after a fault. */

@@ -3,11 +3,11 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { RunEvent } from '../../../src/base/events.ts';
 import { spawnTool, type ToolResult } from '../../support/scratch.ts';
-import { type Passed, readTrace } from './boundaries.ts';
-import { type Fault, type Order, orderVariable } from './order.ts';
+import { type Passed, readTrace } from './inject/boundaries.ts';
+import { type Fault, type Order, orderVariable } from './inject/order.ts';
 import type { FaultStack } from './stack.ts';
 
-const inject = fileURLToPath(new URL('./inject.ts', import.meta.url));
+const inject = fileURLToPath(new URL('./inject/inject.ts', import.meta.url));
 
 /** A run of the tool, seen from outside. */
 export interface Observed {

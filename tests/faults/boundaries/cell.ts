@@ -1,9 +1,9 @@
 import { rm } from 'node:fs/promises';
 import { snapshotsIn } from '../../support/backups.ts';
-import { faultAt, guardianOf } from './boundaries.ts';
 import { glance } from './glance.ts';
+import { faultAt, guardianOf } from './inject/boundaries.ts';
+import type { Fault, FaultKind } from './inject/order.ts';
 import { type Observed, observe } from './observe.ts';
-import type { Fault, FaultKind } from './order.ts';
 import { byGuardian, byItself, type PutRight, recover } from './putting-right.ts';
 import type { FaultStack } from './stack.ts';
 import { historyLength, problemsOf } from './survival.ts';

@@ -4,7 +4,7 @@ import fs from 'node:fs/promises';
 import http, { type ClientRequest, type IncomingMessage, type RequestOptions } from 'node:http';
 import { syncBuiltinESMExports } from 'node:module';
 import { basename } from 'node:path';
-import type { RunEvent } from '../../../src/base/events.ts';
+import type { RunEvent } from '../../../../src/base/events.ts';
 import type { Order } from './order.ts';
 
 interface Watch {
