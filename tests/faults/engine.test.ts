@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readHistory } from '../../src/catalog/history.ts';
 import { holdersOf, lasting, leftoversIn } from '../support/backups.ts';
 import { docker } from '../support/containers.ts';
+import { type FaultCell, tableOf, undocumented } from '../support/fault-table.ts';
 import {
   type ContainerState,
   type RunningTool,
@@ -16,13 +17,13 @@ import {
 import { type SecondEngine, secondEngine } from '../support/second-engine.ts';
 import { until } from '../support/until.ts';
 import { lazyStack, mainStack } from './engine/stack.ts';
-import { type Row, tableOf } from './engine/table.ts';
 import { atGate, backUp, backupsOf, guardianOf, lastBack, type Trial, warningsOf } from './engine/trial.ts';
 
 /** How long an engine hangs in these tests: longer than `limits.max_downtime` where that is set, ms. */
 const hangMs = 2_000;
 
-const rows: Row[] = [];
+/** A fault that is not survived fails its test, and has no line here. */
+const cells: FaultCell[] = [];
 let engine: SecondEngine;
 
 /** When the engine has become usable again, ms since 1970. */
@@ -49,7 +50,7 @@ beforeAll(async () => {
 afterAll(async () => {
   delete process.env.DOCKER_HOST;
   await engine?.[Symbol.asyncDispose]();
-  console.log(tableOf(rows));
+  console.log(tableOf(cells));
 });
 
 describe('an engine that goes away while services are down', () => {
@@ -70,7 +71,7 @@ describe('an engine that goes away while services are down', () => {
   const expectBack = async (kind: string, ended: ToolResult, since: number): Promise<void> => {
     expect(lasting(await stack.ps()), ended.stdout + ended.stderr).toEqual(lasting(before));
     expect(await leftoversIn(backups())).toEqual([]);
-    rows.push({ kind, backMs: Math.max(0, lastBack(ended) - since) });
+    cells.push({ kind, problems: [], backMs: Math.max(0, lastBack(ended) - since) });
   };
   const expectSnapshot = (trial: Trial, outcome: string, exitCode: number): void => {
     expect(trial.ended.exitCode, trial.ended.stdout).toBe(exitCode);
@@ -282,6 +283,10 @@ describe('a container that hangs while it is stopping', () => {
     expect(lasting(await stack.ps())).toEqual(lasting(before));
     expect(trial.left).toEqual([]);
     const back = trial.remembered[0]?.downtimeMs ?? 0;
-    rows.push({ kind: 'container hangs while it is stopping', backMs: back - 1_000 });
+    cells.push({ kind: 'container hangs while it is stopping', problems: [], backMs: back - 1_000 });
   });
+});
+
+describe('docs/reliability.md', () => {
+  it('must tell of every kind of fault tried here', () => expect(undocumented(cells)).toEqual([]));
 });
