@@ -77,6 +77,7 @@ export const tryRecovery = async (target: FaultStack, at: string): Promise<Cell>
   const known = await historyLength(target.backups);
   const run = await leaveDown(target);
   const first = await observe(target, ['recover'], { kind: killed, at });
+  if (faultAt(run.trace) === undefined) return unreached({ kind: killed, at: whenAllIsQuiet }, run);
   if (faultAt(first.trace) === undefined) return unreached({ kind: killed, at }, first);
   const right = await recover(target);
   const found = await problemsOf(target, run, known);

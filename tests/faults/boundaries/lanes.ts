@@ -10,11 +10,10 @@ const atOnce = 4;
  * next backup gets its turn.
  */
 export const faultLanes = async () => {
-  const newStack = (at: number): Promise<FaultStack> => faultStack(at > 0);
-  const stacks = await Promise.all(Array.from({ length: atOnce }, (_none, at) => newStack(at)));
+  const stacks = await Promise.all(Array.from({ length: atOnce }, faultStack));
   const renew = async (at: number): Promise<void> => {
     await stacks[at]?.discard();
-    stacks[at] = await newStack(at);
+    stacks[at] = await faultStack();
   };
   return {
     first: (): FaultStack => stacks[0] as FaultStack,

@@ -1,4 +1,4 @@
-import { readdir, readFile, rm } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { lasting } from '../../support/backups.ts';
 import { docker } from '../../support/containers.ts';
@@ -76,11 +76,8 @@ export interface FaultStack {
 const lastingOf = async (project: string): Promise<string> =>
   JSON.stringify(lasting(await states(project)), null, 1);
 
-/**
- * A stack of its own, at work, with everything a backup can find: states, policies, both ways to copy. When
- * its compose file is gone the labels of its containers are enough, and Compose is not asked, which is quicker.
- */
-export const faultStack = async (withoutFiles = false): Promise<FaultStack> => {
+/** A stack of its own, at work, with everything a backup can find: states, policies, both ways to copy. */
+export const faultStack = async (): Promise<FaultStack> => {
   const stack = await scratchStack('', { files: { 'far/file': 'far\n' } });
   const { project, folder } = stack;
   await stack.write('compose.yaml', yaml(folder));
@@ -90,7 +87,6 @@ export const faultStack = async (withoutFiles = false): Promise<FaultStack> => {
   await stack.compose('stop', 'off');
   await stack.compose('pause', 'idle');
   await until('db is healthy', async () => (await stack.ps()).some((one) => one.health === 'healthy'));
-  if (withoutFiles) await rm(stack.composeFile);
   const all = await states(project);
   return {
     stack,
