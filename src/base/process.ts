@@ -2,6 +2,7 @@ import type { Readable } from 'node:stream';
 import { ExecaError, execa, type ResultPromise } from 'execa';
 import { formatDuration } from './duration.ts';
 import { StackBackupError } from './errors.ts';
+import { cutAfterEnd } from './process/linger.ts';
 
 export interface RunOptions {
   readonly signal?: AbortSignal;
@@ -19,6 +20,8 @@ export interface RunResult {
   readonly exitCode: number;
   readonly stdout: Buffer;
   readonly stderr: string;
+  /** It ended, but left a process behind that held its output open: what that one wrote later is not here. */
+  readonly cut: boolean;
 }
 
 /** How long a process may take to end after TERM before it is killed. */
@@ -85,6 +88,7 @@ const settle = async (
   child: ResultPromise,
 ): Promise<RunResult> => {
   const watch = guard(child, options);
+  const isCut = cutAfterEnd(child.nodeChildProcess);
   try {
     const result = await child;
     const name = command[0] ?? '';
@@ -114,6 +118,7 @@ const settle = async (
       exitCode: result.exitCode ?? 128,
       stdout: Buffer.from((result.stdout as unknown as Uint8Array | undefined) ?? []),
       stderr: Buffer.from((result.stderr as unknown as Uint8Array | undefined) ?? []).toString('utf8'),
+      cut: isCut(),
     };
   } finally {
     watch.release();

@@ -1,9 +1,11 @@
+import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
 import { constants } from 'node:fs';
 import { access, stat } from 'node:fs/promises';
 import { delimiter, join, resolve } from 'node:path';
-import type { Writable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
+import type { Readable, Writable } from 'node:stream';
 import { StackBackupError } from '../base/errors.ts';
+import { signalMarked } from '../base/process/marked.ts';
 import { spawnStreaming } from '../base/process.ts';
 import type { CommandHook } from '../config/types.ts';
 import type { StackContainer } from '../stack/types.ts';
@@ -113,6 +115,23 @@ const inContainer = async (
     ...(sink === undefined ? {} : { stdout: sink }),
   });
 
+/** In the environment of everything that a hook on the host starts. */
+const markerName = 'STACK_BACKUP_EXEC';
+
+const stillOpen = (hook: CommandHook): StackBackupError =>
+  new StackBackupError(
+    'hook-failed',
+    `${programOf(hook)} ended, but a process that it left behind holds its output open: it may not be complete`,
+    {
+      next: 'Let the command wait for everything that it starts, or send the output of the others elsewhere.',
+    },
+  );
+
+/** Not a pipeline: output that is cut off must not break the sink, whose state tells of the disk. */
+const pour = async (from: Readable, to: Writable): Promise<void> => {
+  for await (const chunk of from) if (!to.write(chunk)) await once(to, 'drain');
+};
+
 const onHost = async (
   hook: CommandHook,
   context: HookContext,
@@ -120,15 +139,20 @@ const onHost = async (
   sink: Writable | undefined,
 ): Promise<Ended> => {
   const stdout = new OutputTail();
+  const marker = randomUUID();
   const child = spawnStreaming(argumentsOf(hook), {
     signal,
-    env: environmentOf(context),
+    env: { ...environmentOf(context), [markerName]: marker },
     ...(hook.workingDir === undefined ? {} : { cwd: hook.workingDir }),
   });
   // A sink that fails has told its dump already, which ends the process through the signal.
-  const reading = pipeline(child.stdout, sink ?? stdout).catch(() => undefined);
-  const result = await child.done;
+  const reading = pour(child.stdout, sink ?? stdout).catch(() => undefined);
+  const result = await child.done.finally(async () => {
+    // Also those that have left its process group; what a hook that ended well leaves behind is its own affair.
+    if (signal.aborted) await signalMarked(`${markerName}=${marker}`, 'SIGKILL');
+  });
   await reading;
+  if (sink !== undefined && result.cut) throw stillOpen(hook);
   const stderr = new OutputTail();
   stderr.end(result.stderr);
   return { exitCode: result.exitCode, stdout, stderr };

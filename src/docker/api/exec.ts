@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import { readdir, readFile } from 'node:fs/promises';
 import type { Duplex, Readable } from 'node:stream';
 import type Docker from 'dockerode';
 import { errnoOf, StackBackupError } from '../../base/errors.ts';
+import { signalMarked } from '../../base/process/marked.ts';
 import { heeding } from '../../base/wait/heed.ts';
 import type { ExecRequest } from '../engine.ts';
 import { demultiplex } from './demux.ts';
@@ -22,29 +22,6 @@ const inTime = <T>(work: () => Promise<T>): Promise<T> => heeding(AbortSignal.ti
 const endInside = `for p in /proc/[0-9]*; do
   tr '\\0' '\\n' <"$p/environ" 2>/dev/null | grep -qxF "$1" && kill "-$2" "\${p#/proc/}" 2>/dev/null
 done; true`;
-
-/** Host pids whose environment carries the marker; for an engine on this machine, and only as root. */
-const markedOnHost = async (marker: string): Promise<readonly number[]> => {
-  const found: number[] = [];
-  for (const name of await readdir('/proc')) {
-    if (!/^\d+$/.test(name)) continue;
-    const environ = await readFile(`/proc/${name}/environ`, 'latin1').catch(() => '');
-    if (environ.split('\0').includes(marker)) found.push(Number(name));
-  }
-  return found;
-};
-
-const endOnHost = async (marker: string, signal: NodeJS.Signals): Promise<number> => {
-  const pids = await markedOnHost(marker);
-  for (const pid of pids) {
-    try {
-      process.kill(pid, signal);
-    } catch {
-      // it ended by itself in between
-    }
-  }
-  return pids.length;
-};
 
 const endInContainer = async (container: Docker.Container, marker: string, signal: string): Promise<void> => {
   const abortSignal = AbortSignal.timeout(10_000);
@@ -68,7 +45,7 @@ const endProcess = async (
   isOver: Promise<unknown>,
 ) => {
   const send = async (signal: 'TERM' | 'KILL'): Promise<void> => {
-    if (local && (await endOnHost(marker, `SIG${signal}`)) > 0) return;
+    if (local && (await signalMarked(marker, `SIG${signal}`)) > 0) return;
     await endInContainer(container, marker, signal);
   };
   await send('TERM').catch(() => undefined);

@@ -44,7 +44,10 @@ const isAlive = async (pid: number): Promise<boolean> => {
 
 describe('a command on the host', () => {
   it('runs in its folder, with arguments as they are, and learns what goes on', async () => {
-    const path = await script('tell', 'pwd; printf "%s\\n" "$@"; env | grep ^STACK_BACKUP_ | sort');
+    const path = await script(
+      'tell',
+      'pwd; printf "%s\\n" "$@"; env | grep ^STACK_BACKUP_ | grep -v _EXEC | sort',
+    );
     const hook = hookFor([path, '$HOME; rm -rf', '*'], { workingDir: base, save: 'told.txt' });
     const context = contextFor({ phase: 'finally', run: 'r1', outcome: 'failed', snapshot: 'core-1' });
     await checkHook(hook, context);

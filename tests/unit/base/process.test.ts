@@ -1,0 +1,52 @@
+import { randomUUID } from 'node:crypto';
+import { describe, expect, it } from 'vitest';
+import { signalMarked } from '../../../src/base/process/marked.ts';
+import { run, spawnStreaming } from '../../../src/base/process.ts';
+import { isAtWork } from '../../support/trial.ts';
+import { until } from '../../support/until.ts';
+
+/** Leaves one behind, in a session of its own, that holds the output open; says its pid. */
+const leaves = (script = 'sleep 60'): readonly string[] => [
+  'sh',
+  '-c',
+  'setsid sh -c "$1" & echo $!; exit 7',
+  'sh',
+  script,
+];
+
+describe('a program that leaves another one behind with its output open', () => {
+  it('is over when it has ended and nothing comes any more', async () => {
+    const from = performance.now();
+    const { exitCode, stdout, cut } = await run(leaves());
+    expect(performance.now() - from).toBeLessThan(15_000);
+    expect({ exitCode, cut }).toEqual({ exitCode: 7, cut: true });
+    process.kill(Number(stdout.toString()), 'SIGKILL');
+  });
+
+  it('is read as long as something comes', async () => {
+    const { stdout, cut } = await run(leaves('for i in 1 2 3 4 5 6; do sleep 0.4; echo $i; done'));
+    expect(cut).toBe(false);
+    expect(stdout.toString().split('\n').slice(1).join('')).toBe('123456');
+  });
+
+  it('is not cut off because its reader takes its time', async () => {
+    const child = spawnStreaming(['head', '-c', '100000', '/dev/zero']);
+    let bytes = 0;
+    for await (const chunk of child.stdout) {
+      // The program has ended long before; the rest of what it wrote waits.
+      if (bytes === 0) await new Promise((resolve) => setTimeout(resolve, 3_000));
+      bytes += (chunk as Buffer).length;
+    }
+    expect({ bytes, cut: (await child.done).cut }).toEqual({ bytes: 100_000, cut: false });
+  });
+
+  it('is found by what it has inherited, wherever it has gone', async () => {
+    const marker = `STACK_BACKUP_TEST=${randomUUID()}`;
+    const { stdout } = await run(['env', marker, ...leaves()]);
+    const pid = Number(stdout.toString());
+    expect(await isAtWork(pid)).toBe(true);
+    expect(await signalMarked(marker, 'SIGKILL')).toBeGreaterThan(0);
+    await until('it is gone', async () => !(await isAtWork(pid)), 5_000);
+    expect(await signalMarked(marker, 'SIGKILL')).toBe(0);
+  });
+});
