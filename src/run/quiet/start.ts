@@ -1,5 +1,6 @@
 import type { RunContext } from '../context.ts';
 import { noteDown } from './back/down.ts';
+import { waitHealthy } from './back/health.ts';
 import { bringOneBack } from './back/one.ts';
 import { defaultEngineMs, type PatientContext, patientContext } from './back/patience.ts';
 import { awaitServing } from './back/serving.ts';
@@ -11,6 +12,23 @@ import type { WayBack } from './way-back.ts';
 /** How often what was brought back is brought back again, because the engine went away over it. */
 const mostRounds = 5;
 
+const isTouched = (entry: LedgerEntry): boolean =>
+  entry.askedAt !== undefined || entry.policyHeld || entry.unsure === true;
+
+/** Those that nothing was done to, or that an engine has started by itself: they may not be healthy yet. */
+const awaitedByOthers = (way: WayBack, ledger: Ledger, touched: readonly LedgerEntry[]) => {
+  const needed = new Set(
+    way.needs.filter(({ from }) => touched.some((entry) => entry.container.id === from)).map(({ to }) => to),
+  );
+  return [...ledger.values()].filter(
+    (entry) =>
+      !isTouched(entry) &&
+      entry.container.awaitHealth &&
+      needed.has(entry.container.id) &&
+      way.awaited.includes(entry.container.id),
+  );
+};
+
 const bringAllBack = async (
   context: PatientContext,
   way: WayBack,
@@ -20,6 +38,7 @@ const bringAllBack = async (
   const serving: Promise<void>[] = [];
   await inOrder([...byId.keys()], way.needs, async (id) => {
     const entry = byId.get(id) as LedgerEntry;
+    if (!isTouched(entry)) return void (await waitHealthy(context, id, way.healthMs).catch(() => undefined));
     try {
       await bringOneBack(context, way, entry);
     } catch (error) {
@@ -40,10 +59,8 @@ const bringAllBack = async (
  */
 export const bringBack = async (context: RunContext, way: WayBack, ledger: Ledger): Promise<void> => {
   const patient = patientContext(context, defaultEngineMs);
-  const touched = [...ledger.values()].filter(
-    (entry) => entry.askedAt !== undefined || entry.policyHeld || entry.unsure,
-  );
-  let entries: readonly LedgerEntry[] = touched;
+  const touched = [...ledger.values()].filter(isTouched);
+  let entries: readonly LedgerEntry[] = [...touched, ...awaitedByOthers(way, ledger, touched)];
   let known = patient.engine.outages();
   for (let round = 0; round < mostRounds && touched.length > 0; round++) {
     await bringAllBack(patient, way, entries);
