@@ -9,7 +9,7 @@ import { type RunningTool, type ScratchStack, spawnTool, type ToolResult } from 
 
 export const backupsOf = (stack: ScratchStack): string => join(stack.folder, 'backups');
 
-export const eventsOf = ({ stdout }: Pick<ToolResult, 'stdout'>): readonly RunEvent[] =>
+const eventsOf = ({ stdout }: Pick<ToolResult, 'stdout'>): readonly RunEvent[] =>
   stdout
     .split('\n')
     .filter((line) => line.startsWith('{'))
