@@ -1,4 +1,4 @@
-import type { HookPhase, QuiesceMode } from './types.ts';
+import type { CopyForm, HookPhase, QuiesceMode } from './types.ts';
 
 /**
  * backup.config.yaml as it stands after interpolation: what schemas/config.schema.json describes, with the
@@ -21,6 +21,8 @@ export interface RawInstance {
   readonly include?: readonly string[];
   readonly exclude?: readonly string[];
   readonly copy?: 'auto' | 'host' | 'api';
+  readonly format?: CopyForm;
+  readonly volumes?: Readonly<Record<string, { readonly format?: CopyForm }>>;
   readonly hooks?: readonly RawHook[];
   readonly logs?: boolean;
   readonly warm?: boolean;

@@ -109,6 +109,14 @@ const missingVariables = (
       message: `the variable ${variable} is not set, and ${labelOf(path)} needs it`,
     }));
 
+const volumesOf = (raw: RawInstance): Instance['volumes'] =>
+  Object.fromEntries(
+    Object.entries(raw.volumes ?? {}).map(([name, own]) => [
+      name,
+      { format: own.format ?? raw.format ?? 'auto' },
+    ]),
+  );
+
 const toInstance = (
   config: LoadedConfig,
   name: string,
@@ -136,6 +144,8 @@ const toInstance = (
     exclude: raw.exclude ?? [],
     copy: raw.copy ?? 'auto',
     hooks: resolveHooks(raw.hooks ?? [], folder, gathered.passwords),
+    format: raw.format ?? 'auto',
+    volumes: volumesOf(raw),
     logs: raw.logs ?? false,
     warm: raw.warm ?? true,
     incremental: raw.incremental ?? true,
@@ -162,6 +172,8 @@ export const instanceFromRunning = (project: string, backups: string, timezone: 
   exclude: [],
   copy: 'auto',
   hooks: [],
+  format: 'auto',
+  volumes: {},
   logs: false,
   warm: true,
   incremental: true,

@@ -1,6 +1,8 @@
 import type { Duration } from '../base/duration.ts';
 
 export type QuiesceMode = 'stop' | 'pause' | 'none';
+/** How a copy lies in the snapshot: as plain files, as an archive, or whichever suits the content. */
+export type CopyForm = 'tree' | 'archive' | 'auto';
 export type HookPhase = 'before-stop' | 'while-stopped' | 'after-start' | 'finally';
 
 interface HookBase {
@@ -67,6 +69,9 @@ export interface Instance {
   readonly exclude: readonly string[];
   /** `auto`: the host path where it is reachable, else the Engine's archive API. */
   readonly copy: 'auto' | 'host' | 'api';
+  readonly format: CopyForm;
+  /** What differs for single volumes (by full or short name) and binds (by host path). */
+  readonly volumes: Readonly<Record<string, { readonly format: CopyForm }>>;
   readonly hooks: readonly HookConfig[];
   readonly logs: boolean;
   /** Copy while the services run, so that only what changed since is copied while they are down. */

@@ -9,9 +9,11 @@ import type { FileHasher, Hashed, HashRequest } from '../snapshot/hashing.ts';
 import { readIndex, writeIndex } from '../snapshot/index-file.ts';
 import { indexPath, sourceRecordsPath } from '../snapshot/layout.ts';
 import { finishArchive } from './archive/finish.ts';
+import { finishParts } from './archive/finish-parts.ts';
 import { applyCaptured } from './changes/apply.ts';
 import { below } from './changes/paths.ts';
 import { Differences } from './differences.ts';
+import { isShared } from './shared.ts';
 import type { Copied, CopyResult } from './types.ts';
 import { recordWalk, TreeCount } from './walk.ts';
 import type { Base } from './warm/types.ts';
@@ -92,13 +94,7 @@ const knownHash = (
   earlier: RecordEntry | undefined,
   settled: bigint,
 ): string | undefined =>
-  expected !== undefined &&
-  earlier?.sha256 !== undefined &&
-  expected.ctimeNs < settled &&
-  earlier.ctimeNs === expected.ctimeNs &&
-  earlier.inode === expected.inode &&
-  earlier.links === expected.links &&
-  difference(expected, earlier) === undefined
+  expected !== undefined && earlier?.sha256 !== undefined && isShared(expected, earlier, settled)
     ? earlier.sha256
     : undefined;
 
@@ -173,7 +169,7 @@ const applyDelta = async (
   after: string,
   signal: AbortSignal | undefined,
 ): Promise<void> => {
-  if (delta === undefined) return;
+  if (delta?.form !== 'tree') return;
   const { captured, before } = delta;
   const scratch = `${after}.scratch`;
   await applyCaptured(captured, {
@@ -239,4 +235,8 @@ const finishTree = async (copied: Copied, options: FinishOptions): Promise<CopyR
  * grow with the mount, but for its hard-linked files. Several mounts may be finished at a time.
  */
 export const finishCopy = (copied: Copied, options: FinishOptions): Promise<CopyResult> =>
-  copied.form === 'archive' ? finishArchive(copied, options) : finishTree(copied, options);
+  copied.form === 'tree'
+    ? finishTree(copied, options)
+    : copied.delta?.form === 'archive'
+      ? finishParts(copied, copied.delta, { ...options, live: options.live === true })
+      : finishArchive(copied, options);

@@ -6,6 +6,7 @@ import { printable } from '../snapshot/entries/records.ts';
 import type { FileHasher, HashRequest } from '../snapshot/hashing.ts';
 import { plainFolders, workPath } from '../snapshot/layout.ts';
 import { walk } from './walk.ts';
+import type { Part } from './warm/types.ts';
 
 type Requests = AsyncGenerator<readonly HashRequest<Buffer>[], void, void>;
 
@@ -19,10 +20,12 @@ const listed = async (folder: string): Promise<readonly { name: string; isFile()
 };
 
 /** Archives stand beside the trees. The names of both are the tool's own (`layout`). */
-async function* archives(snapshot: string): Requests {
+async function* archives(snapshot: string, known: ReadonlySet<string>): Requests {
   for (const folder of ['volumes', 'binds']) {
     const entries = await listed(join(snapshot, folder));
-    const files = entries.filter((entry) => entry.isFile() && entry.name.endsWith('.tar.zst'));
+    const files = entries.filter(
+      (entry) => entry.isFile() && entry.name.endsWith('.tar.zst') && !known.has(`${folder}/${entry.name}`),
+    );
     yield files.map(({ name }) => {
       const path = Buffer.from(`${folder}/${name}`);
       return { item: path, path, size: 0 };
@@ -60,18 +63,21 @@ const tidy = async (snapshot: string): Promise<void> => {
 };
 
 /**
- * Adds to `sums` what no `finishCopy` did: archives, indexes, dumps, compose files, logs. Call it when all
+ * Adds to `sums` what no `finishCopy` did: archives (of `parts` the hashes are known), indexes, dumps, compose
+ * files, logs. Call it when all
  * of them lie in the snapshot folder and nothing is finished any more; then `sums.finish()`, then the manifest.
  */
 export const sumOthers = async (
   snapshot: string,
   sums: ChecksumWriter,
   hasher: FileHasher,
+  parts: readonly Part[],
   signal?: AbortSignal,
 ): Promise<void> => {
   await tidy(snapshot);
+  await sums.add(parts.map(({ path, sha256 }) => ({ path: Buffer.from(path), sha256 })));
   const requests = async function* (): Requests {
-    yield* archives(snapshot);
+    yield* archives(snapshot, new Set(parts.map(({ path }) => path)));
     yield* plainFiles(snapshot, signal);
   };
   for await (const results of hasher.hash(requests())) {

@@ -1,5 +1,5 @@
 import type { Warning } from '../base/events.ts';
-import type { Delta } from './warm/types.ts';
+import type { Delta, Part } from './warm/types.ts';
 
 export type { EntryType, WalkEntry } from '../snapshot/types.ts';
 
@@ -49,6 +49,8 @@ export interface Copied {
 
 /** A copy that was counted, compared with its source, hashed and indexed. */
 export interface CopyResult extends Copied, TreeSize {
+  /** The files of an archive that was read from the host. */
+  readonly parts?: readonly Part[];
   /** What is shared with an earlier snapshot. */
   readonly shared?: { readonly files: number; readonly bytes: number };
   /** The index file, relative to the snapshot folder. */

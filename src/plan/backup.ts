@@ -51,9 +51,13 @@ const indexBytesPerEntry = 80;
 const overheadInodes = 64;
 
 /** What a copy takes: of one that shares what did not change, folders, and what changed (twice, for a moment). */
-const spaceOf = ({ size, base }: PlannedCopy): BackupPlan['needed'] => {
+const spaceOf = ({ size, base, form }: PlannedCopy): BackupPlan['needed'] => {
   if (size === undefined) return { bytes: 0, inodes: 0 };
   const index = size.entries * indexBytesPerEntry;
+  // Laid aside as it is, and then compressed; with half a block more for each name and header.
+  const laidAside = size.changed !== undefined && base !== undefined ? size.changed : size;
+  if (form === 'archive')
+    return { bytes: 2 * (laidAside.allocated + laidAside.entries * 1024) + index, inodes: 16 };
   if (base === undefined || size.changed === undefined)
     return { bytes: size.allocated + index, inodes: size.entries + 1 };
   const folders = size.entries - size.files + 1;

@@ -5,6 +5,7 @@ import type { Measured } from '../copy/types.ts';
 import { archivePath, bindPath, volumePath } from '../snapshot/layout.ts';
 import type { Consistency } from '../snapshot/types.ts';
 import type { Mount, SkippedMount, Stack } from '../stack/types.ts';
+import { decideForm, type Form } from './form.ts';
 import type { PlannedContainer, PlannedCopy, UntouchedContainer } from './types.ts';
 
 /** `*` stands for anything (slashes too), `?` for one character: names of volumes are no paths. */
@@ -28,6 +29,11 @@ const isWanted = (mount: Mount, instance: Instance): boolean => {
     patterns.some((pattern) => namesOf(mount).some((name) => matches(name, pattern)));
   return (instance.include.length === 0 || anyMatch(instance.include)) && !anyMatch(instance.exclude);
 };
+
+type PlannedBase = NonNullable<PlannedCopy['base']>;
+
+const isUsable = (base: PlannedBase | undefined, form: Form['form']): base is PlannedBase =>
+  base !== undefined && base.form === form && !(form === 'archive' && isWorn(base));
 
 const isBelow = (path: string, folder: string): boolean =>
   path.startsWith(folder.endsWith('/') ? folder : `${folder}/`);
@@ -73,12 +79,31 @@ const reasonOf = (mount: Mount, method: 'host' | 'api', instance: Instance): str
     : 'its host path cannot be read from here';
 };
 
-const taskPath = (mount: Mount, method: 'host' | 'api'): string => {
+const taskPath = (mount: Mount, form: Form['form']): string => {
   const tree = mount.kind === 'volume' ? volumePath(mount.name) : bindPath(mount.name);
-  return method === 'host' ? tree : archivePath(tree);
+  return form === 'tree' ? tree : archivePath(tree);
 };
 
-type PlannedBase = NonNullable<PlannedCopy['base']>;
+const formOf = (
+  mount: Mount,
+  method: 'host' | 'api',
+  instance: Instance,
+  size: Measured | undefined,
+  base: PlannedBase | undefined,
+): Form => {
+  if (method === 'api') return { form: 'archive', reason: 'the engine sends it so' };
+  const own = namesOf(mount).map((name) => instance.volumes[name]?.format);
+  return decideForm(own.find((format) => format !== undefined) ?? instance.format, size, base?.form);
+};
+
+/** Files of an archive that nobody would want to unpack in a row any more. */
+const mostParts = 12;
+
+/** Of an archive so much may be superseded before all of it is written anew. */
+const isWorn = ({ parts }: PlannedBase): boolean => {
+  const [first, ...others] = parts.map(({ bytes }) => bytes);
+  return parts.length >= mostParts || others.reduce((sum, bytes) => sum + bytes, 0) > (first ?? 0);
+};
 
 /**
  * Whether it pays, and is right, to copy it while it is in use: services would be down for the copy, or most
@@ -158,13 +183,15 @@ export const decideMounts = (
     const method = methodOf(mount, instance);
     const size = sizes.get(mount.name);
     const consistency = consistencyOf(mount, users);
-    const base = instance.incremental && size?.cold === undefined ? bases.get(mount.name) : undefined;
+    const earlier = size?.cold === undefined ? bases.get(mount.name) : undefined;
+    const { form, reason: formReason } = formOf(mount, method, instance, size, earlier);
+    const base = instance.incremental && method === 'host' && isUsable(earlier, form) ? earlier : undefined;
     copies.push({
       task: {
         kind: mount.kind,
         name: mount.name,
         source: mount.source,
-        path: taskPath(mount, method),
+        path: taskPath(mount, form),
         method,
       },
       mount,
@@ -174,7 +201,9 @@ export const decideMounts = (
       warm: method === 'host' && isWarm(instance, size, base, containers.planned),
       // Of a bind nobody knows which process of the host has it open.
       quiet: mount.kind === 'volume' && consistency !== 'crash',
-      ...(base === undefined || method !== 'host' ? {} : { base }),
+      form,
+      formReason,
+      ...(base === undefined ? {} : { base }),
     });
     if (mount.strangers.length > 0)
       warnings.push({

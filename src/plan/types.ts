@@ -38,7 +38,10 @@ export interface PlannedCopy {
   /** Nobody of this stack can have it open during the copy, nor anybody else that is known of. */
   readonly quiet: boolean;
   /** The earlier copy that unchanged files are shared with. */
-  readonly base?: Base & { readonly snapshot: string };
+  readonly base?: Base & { readonly snapshot: string; readonly form: 'tree' | 'archive' };
+  readonly form: 'tree' | 'archive';
+  /** Why it has this form. */
+  readonly formReason: string;
 }
 
 /** Everything a backup will do, as data. Printing it is the dry run. */

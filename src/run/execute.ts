@@ -32,7 +32,7 @@ import { manifestOf } from './stages/describe.ts';
 import { type HookRun, runHooks } from './stages/hook-stage.ts';
 import { assertSpace, preflight } from './stages/preflight.ts';
 import { finishFolder } from './stages/publish.ts';
-import { type WarmCopies, warmAll } from './stages/warm-stage.ts';
+import { needsWarmth, type WarmCopies, warmAll } from './stages/warm-stage.ts';
 import { asRunError, assertHome } from './trouble.ts';
 
 type Enter = (phase: Phase) => Promise<void>;
@@ -72,7 +72,7 @@ const removeHolder = async ({ context, id }: Run): Promise<void> => {
 
 /** What can be copied while the services run. */
 const copyWarm = async (run: Run, enter: Enter): Promise<WarmCopies> => {
-  if (!run.plan.copies.some(({ warm }) => warm)) return new Map();
+  if (!needsWarmth(run.plan)) return new Map();
   await enter('warming');
   return warmAll(run.context, run.plan, run.folder);
 };

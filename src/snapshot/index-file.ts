@@ -28,6 +28,8 @@ interface IndexLine {
   readonly links: number;
   readonly sha256?: string;
   readonly target?: Name;
+  /** In an archive of several files: the one that holds it. */
+  readonly part?: number;
 }
 
 const nameOf = (bytes: Buffer): Name =>
@@ -51,6 +53,7 @@ export const formatIndexLine = (entry: RecordEntry): string => {
     links: entry.links,
     ...(entry.sha256 === undefined ? {} : { sha256: entry.sha256 }),
     ...(entry.target === undefined ? {} : { target: nameOf(entry.target) }),
+    ...(entry.part === undefined ? {} : { part: entry.part }),
   };
   return `${JSON.stringify(line)}\n`;
 };
@@ -76,7 +79,8 @@ const isLine = (value: unknown): value is IndexLine => {
     [line.uid, line.gid, line.size, line.links].every(isCount) &&
     [line.mtime, line.ctime, line.inode].every(isInteger) &&
     (line.sha256 === undefined || /^[0-9a-f]{64}$/.test(String(line.sha256))) &&
-    (line.target === undefined || isName(line.target))
+    (line.target === undefined || isName(line.target)) &&
+    (line.part === undefined || isCount(line.part))
   );
 };
 
@@ -113,6 +117,7 @@ export const parseIndexLine = (text: string): RecordEntry | undefined => {
     links: line.links,
     ...(line.sha256 === undefined ? {} : { sha256: line.sha256 }),
     ...(line.target === undefined ? {} : { target: bytesOf(line.target) }),
+    ...(line.part === undefined ? {} : { part: line.part }),
   };
 };
 

@@ -44,6 +44,17 @@ export const bindPath = (source: string): string => `binds/${slugOf(source)}`;
 /** The archive that stands in place of a tree. */
 export const archivePath = (tree: string): string => tree + archiveEnding;
 
+/**
+ * One file of an archive in several: 0 is the archive itself, the others hold what changed after it. No
+ * harmless name holds a `~`, and a slug ends with a hash, so a part never stands where another mount does.
+ */
+export const partPath = (archive: string, part: number): string =>
+  part === 0 ? archive : `${archive.slice(0, -archiveEnding.length)}~${part}${archiveEnding}`;
+
+/** The paths that an archive in several files still holds and its index does not name any more. */
+export const gonePath = (archive: string): string =>
+  `${indexPath(archive).slice(0, -indexEnding.length)}.gone.zst`;
+
 /** Where an archive lies while it is written, not compressed yet. */
 export const rawArchivePath = (tree: string): string => `${tree}.tar`;
 

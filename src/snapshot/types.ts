@@ -54,6 +54,15 @@ export interface ManifestMount {
   readonly consistency: Consistency;
   /** Relative path of its index. */
   readonly index: string;
+  /** The files of an archive that a host path was read into, first to last. Unpacked in order, later ones win. */
+  readonly parts?: readonly { readonly path: string; readonly sha256: string; readonly bytes: number }[];
+  /** ns since 1970: entries whose change time is before it are certainly as they were copied. */
+  readonly settled?: string;
+  /** Name of the snapshot that unchanged files are shared with. */
+  readonly base?: string;
+  readonly shared?: { readonly files: number; readonly bytes: number };
+  /** What was copied while the services were down, when the rest had been copied before. */
+  readonly window?: { readonly entries: number; readonly bytes: number; readonly ms: number };
 }
 
 export interface ManifestDump {
@@ -146,6 +155,8 @@ export interface WalkEntry {
   readonly ctimeNs: bigint;
   readonly inode: bigint;
   readonly links: number;
+  /** In an archive of several files: the one that holds it, from 0. */
+  readonly part?: number;
   /** The text of a symlink; for a hard link inside an archive, the path of the name that carries the bytes. */
   readonly target?: Buffer;
 }

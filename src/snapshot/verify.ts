@@ -124,11 +124,21 @@ const judgeMember = (
   if (said === undefined) findings.add('extra', path, 'the index of its volume does not name it');
   else if (found === undefined) findings.add('missing', path, 'it is not in the archive');
   else {
-    const differs = difference(said, found);
+    const differs = difference(asMember(said, found), found);
     if (differs !== undefined) findings.add('index', path, differs);
     if (said.sha256 !== found.sha256) findings.add('checksum', path, 'its content changed');
   }
 };
+
+/** What an index says of one file of its archive. */
+async function* ofPart(index: string, part: number): AsyncGenerator<readonly RecordEntry[], void, void> {
+  for await (const batch of ascending(readIndex(index)))
+    yield batch.filter((entry) => (entry.part ?? 0) === part);
+}
+
+/** The index has the size of a hard-linked file with each of its names; an archive with the first alone. */
+const asMember = (said: RecordEntry, found: RecordEntry): RecordEntry =>
+  found.type === 'file' && found.target !== undefined ? { ...said, size: found.size } : said;
 
 /** The members of an archive against its index. */
 const checkArchive = async (
@@ -138,15 +148,20 @@ const checkArchive = async (
   { readers, signal }: VerifyOptions,
   findings: Findings,
 ): Promise<void> => {
-  const [archive, index] = [join(folder, mount.path), join(folder, mount.index)];
+  const index = join(folder, mount.index);
+  const files = mount.parts?.map(({ path }) => path) ?? [mount.path];
   // What is missing has been told already, with the other files.
-  if (!(await isPlainFile(archive)) || !(await isPlainFile(index))) return;
+  for (const file of [...files, mount.index]) if (!(await isPlainFile(join(folder, file)))) return;
   const members = join(work, 'members');
   try {
-    await recordEntries(readers.listArchive(archive, signal), members);
-    await sortRecords(members, signal);
-    for await (const rows of sideBySide(readRecords(members), ascending(readIndex(index))))
-      for (const [found, said] of rows) judgeMember(mount, found, said, findings);
+    for (const [part, file] of files.entries()) {
+      await recordEntries(readers.listArchive(join(folder, file), signal), members);
+      await sortRecords(members, signal);
+      // What a later part replaced, or what is gone, stays in its own.
+      for await (const rows of sideBySide(readRecords(members), ofPart(index, part)))
+        for (const [found, said] of rows)
+          if (said !== undefined || mount.parts === undefined) judgeMember(mount, found, said, findings);
+    }
   } catch (thrown) {
     if (signal?.aborted) throw thrown;
     findings.add('index', mount.path, messageOf(thrown));

@@ -56,7 +56,7 @@ export const completeSnapshot = async (
   await using hasher = new FileHasher(folder);
   const results: CopyResult[] = [];
   for (const copied of copies) results.push(await finishCopy(copied, { snapshot: folder, sums, hasher }));
-  await sumOthers(folder, sums, hasher);
+  await sumOthers(folder, sums, hasher, []);
   const sha256 = await sums.finish();
   await writeManifest(folder, {
     ...exampleManifest(),

@@ -17,6 +17,8 @@ export const instanceWith = (over: Partial<Instance> = {}): Instance => ({
   exclude: [],
   copy: 'auto',
   hooks: [],
+  format: 'auto',
+  volumes: {},
   logs: false,
   warm: true,
   incremental: true,

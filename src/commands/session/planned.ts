@@ -12,18 +12,21 @@ import { observeStack } from '../../stack/observe.ts';
 import type { Session } from './session.ts';
 
 /** The copies of a snapshot that files can be shared with. */
-const basesOf = (path: string, manifest: Manifest): NonNullable<Experience['bases']> =>
+const basesOf = (folder: string, manifest: Manifest): NonNullable<Experience['bases']> =>
   new Map(
-    manifest.mounts.flatMap(({ name, form, method, settled, path: tree, index }) =>
-      form !== 'tree' || method !== 'host' || settled === undefined
+    manifest.mounts.flatMap(({ name, form, method, settled, path, index, parts = [] }) =>
+      method !== 'host' || settled === undefined
         ? []
         : [
             [
               name,
               {
                 snapshot: manifest.snapshot,
-                tree: join(path, tree),
-                index: join(path, index),
+                form,
+                folder,
+                path,
+                parts,
+                index: join(folder, index),
                 settled: BigInt(settled),
               },
             ],

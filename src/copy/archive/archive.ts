@@ -118,7 +118,7 @@ const openArchive = (file: string): { readonly plain: Readable; close(): void } 
 };
 
 /** The path below the archive's one top folder (or file), which the engine names after the mount point. */
-const belowTop = (path: Buffer): Buffer => {
+export const belowTop = (path: Buffer): Buffer => {
   const slash = path.indexOf(0x2f);
   return slash === -1 ? Buffer.alloc(0) : path.subarray(slash + 1);
 };

@@ -20,6 +20,8 @@ export interface TarHandler {
   data?(chunk: Buffer): void;
   /** The content of the last member is complete; called for every member. */
   end?(): void;
+  /** The bytes of the last member as they stand in the archive, headers and padding too, after `entry`. */
+  raw?(chunk: Buffer): void;
 }
 
 const damaged = (why: string): StackBackupError =>
@@ -128,6 +130,9 @@ export class TarReader {
   #zeroBlocks = 0;
   #global = new Map<string, Buffer>();
   #local = new Map<string, Buffer>();
+  /** Bytes read since the last member: they belong to the next one. */
+  #ahead: Buffer[] = [];
+  #inMember = false;
 
   constructor(handler: TarHandler) {
     this.#handler = handler;
@@ -138,6 +143,7 @@ export class TarReader {
       const part = chunk.subarray(at, at + this.#wanted);
       at += part.length;
       this.#wanted -= part.length;
+      if (this.#handler.raw !== undefined) this.#pass(part);
       if (this.#state === 'body') this.#handler.data?.(part);
       else if (this.#state !== 'padding') this.#held.push(part);
       if (this.#wanted === 0) this.#complete();
@@ -169,7 +175,13 @@ export class TarReader {
     }
   }
 
+  #pass(part: Buffer): void {
+    if (this.#inMember) this.#handler.raw?.(part);
+    else this.#ahead.push(part);
+  }
+
   #expect(state: State, bytes: number): void {
+    if (state === 'header') this.#inMember = false;
     this.#state = state;
     this.#wanted = bytes;
   }
@@ -249,6 +261,9 @@ export class TarReader {
       entry,
       attributes.map((key) => key.slice(xattrKey.length)),
     );
+    for (const part of this.#ahead) this.#handler.raw?.(part);
+    this.#ahead = [];
+    this.#inMember = true;
     this.#padding = (blockSize - (size % blockSize)) % blockSize;
     if (size > 0) this.#expect('body', size);
     else {

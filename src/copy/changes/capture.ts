@@ -3,7 +3,7 @@ import { makeFolderIn } from '../../base/disk.ts';
 import { StackBackupError } from '../../base/errors.ts';
 import { run } from '../../base/process.ts';
 import type { RecordEntry } from '../../snapshot/entries/records.ts';
-import { graveComplaint } from '../walk.ts';
+import { complaint, graveComplaint } from '../walk.ts';
 import { argumentOf, parentOf } from './paths.ts';
 
 /**
@@ -27,6 +27,8 @@ export interface Captured {
   readonly folders: readonly Buffer[];
   readonly entries: number;
   readonly bytes: number;
+  /** Something went or changed under the hands of the copying processes: not everything need be there. */
+  readonly torn: boolean;
 }
 
 export interface CaptureOptions {
@@ -36,6 +38,8 @@ export interface CaptureOptions {
   readonly into: string;
   /** The source is in use: what vanishes or changes meanwhile is looked at again by the next pass. */
   readonly live: boolean;
+  /** Large files, too, go into the archive; sockets, which it cannot hold, nowhere. */
+  readonly archiveOnly?: boolean;
   readonly signal?: AbortSignal;
 }
 
@@ -57,6 +61,7 @@ const refuse = (source: string, why: string | undefined): void => {
 export class Capture {
   readonly #options: CaptureOptions;
   readonly #names = new PassThrough();
+  #pending: Buffer[] = [];
   #tar: Promise<void> | undefined;
   /** Made as a chain: one `cp` at a time beside the `tar`, as much as two cores can stand. */
   #cp: Promise<void> = Promise.resolve();
@@ -70,6 +75,7 @@ export class Capture {
   readonly #parents = new Set<string>();
   #entries = 0;
   #bytes = 0;
+  #torn = false;
 
   constructor(options: CaptureOptions) {
     this.#options = options;
@@ -85,11 +91,21 @@ export class Capture {
 
   add(entries: readonly RecordEntry[]): void {
     for (const entry of entries) this.#add(entry);
+    this.#flushNames();
+  }
+
+  #flushNames(): void {
+    if (this.#pending.length > 0) this.#names.write(Buffer.concat(this.#pending));
+    this.#pending = [];
   }
 
   #add(entry: RecordEntry): void {
     this.#entries++;
     if (entry.type === 'file') this.#bytes += entry.size;
+    if (this.#options.archiveOnly === true) {
+      if (entry.type !== 'socket') this.#archived(entry.path);
+      return;
+    }
     if (entry.path.length > 0) this.#parents.add(parentOf(entry.path).toString('latin1'));
     if (entry.type === 'dir') {
       this.#folders.add(entry.path.toString('latin1'));
@@ -107,7 +123,7 @@ export class Capture {
 
   #archived(path: Buffer): void {
     this.#tar ??= this.#startTar();
-    this.#names.write(argumentOf(path));
+    this.#pending.push(argumentOf(path));
   }
 
   /** Names of one file, or of several: they stay in one batch. */
@@ -149,6 +165,7 @@ export class Capture {
       input: Buffer.concat(batch),
       ...(signal === undefined ? {} : { signal }),
     });
+    this.#torn ||= complaint(result) !== undefined;
     refuse(source, graveComplaint(result, live));
   }
 
@@ -168,6 +185,7 @@ export class Capture {
         ...(signal === undefined ? {} : { signal }),
       },
     );
+    this.#torn ||= complaint(result) !== undefined;
     refuse(source, graveComplaint(result, live));
   }
 
@@ -180,6 +198,7 @@ export class Capture {
         this.#folders.add(parent);
         this.#archived(Buffer.from(parent, 'latin1'));
       }
+    this.#flushNames();
     this.#names.end();
     const [tar] = await Promise.allSettled([this.#tar, this.#cp]);
     if (tar.status === 'rejected') throw tar.reason;
@@ -191,6 +210,7 @@ export class Capture {
       folders: [...this.#folders].map((path) => Buffer.from(path, 'latin1')),
       entries: this.#entries,
       bytes: this.#bytes,
+      torn: this.#torn,
     };
   }
 }

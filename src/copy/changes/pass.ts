@@ -1,13 +1,13 @@
 import { open } from 'node:fs/promises';
 import { parseRecords, type RecordEntry } from '../../snapshot/entries/records.ts';
 import { streamRecords } from '../walk.ts';
-import type { WarmCopy } from '../warm/types.ts';
+import type { Source } from '../warm/types.ts';
 import { Capture, type Captured } from './capture.ts';
 import type { FileMoment, Fingerprint } from './fingerprint.ts';
 import { Seen } from './seen.ts';
 import { momentOf } from './stamp.ts';
 
-type Known = Pick<WarmCopy, 'fingerprint' | 'seen' | 'copied'> & { readonly since: FileMoment };
+type Known = Pick<Source, 'fingerprint' | 'seen' | 'copied'> & { readonly since: FileMoment };
 
 /** Cuts a stream where records end. */
 async function* whole(chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer, void, void> {
@@ -51,6 +51,7 @@ interface PassOptions {
   /** Prefix of what is captured. */
   readonly into: string;
   readonly live: boolean;
+  readonly archiveOnly?: boolean;
   readonly signal: AbortSignal | undefined;
 }
 
@@ -60,7 +61,7 @@ interface PassOptions {
  * alone. Memory: 16 to 27 bytes an entry. Resolves with the entries as they are now.
  */
 const passOver = async (
-  { source, fingerprint, seen, copied, since }: WarmCopy,
+  { source, fingerprint, seen, copied, since }: Source,
   changed: (entries: readonly RecordEntry[]) => void,
   { records, live, signal }: PassOptions,
 ): Promise<Seen> => {
@@ -91,13 +92,13 @@ const passOver = async (
 
 /** Walks the source, and copies aside whatever changed since it was copied. */
 export const captureChanges = async (
-  warm: WarmCopy,
+  warm: Source,
   options: PassOptions,
 ): Promise<{ readonly captured: Captured; readonly seen: Seen }> => {
-  const { into, live, signal } = options;
+  const { into, live, archiveOnly = false, signal } = options;
   const giveUp = new AbortController();
   const either = signal === undefined ? giveUp.signal : AbortSignal.any([signal, giveUp.signal]);
-  const capture = new Capture({ source: warm.source, into, live, signal: either });
+  const capture = new Capture({ source: warm.source, into, live, archiveOnly, signal: either });
   try {
     const seen = await passOver(warm, (entries) => capture.add(entries), options);
     return { captured: await capture.finish(), seen };

@@ -3,38 +3,67 @@ import type { Fingerprint } from '../changes/fingerprint.ts';
 import type { Seen } from '../changes/seen.ts';
 import type { CopyTask } from '../types.ts';
 
-/** The copy of a mount in an earlier complete snapshot, from which unchanged files are shared. */
+/** One file of an archive. */
+export interface Part {
+  /** Relative to the snapshot. */
+  readonly path: string;
+  readonly sha256: string;
+  readonly bytes: number;
+}
+
+/** The copy of a mount in an earlier complete snapshot, which unchanged entries are shared with. */
 export interface Base {
-  /** Absolute path of the tree. */
-  readonly tree: string;
+  /** Absolute path of the snapshot. */
+  readonly folder: string;
+  /** Of the tree or the archive, relative to the snapshot. */
+  readonly path: string;
+  /** The files of an archive; none for a tree. */
+  readonly parts: readonly Part[];
   /** Absolute path of its index. */
   readonly index: string;
   /** Entries of the index whose change time is before this (ns since 1970) are as they were copied. */
   readonly settled: bigint;
 }
 
-/** A copy that was made while the services ran, and what is known of it. */
-export interface WarmCopy {
-  readonly task: CopyTask;
+/** A source, and what is known of it from the last look. */
+export interface Source {
   /** The folder itself, links resolved. */
   readonly source: string;
   readonly fingerprint: Fingerprint;
-  /** The entries of the source as they were when they were copied. */
+  /** The entries as they were when they were copied. */
   readonly seen: Seen;
   /** What is in the copy, where it is not certain that everything is. */
   readonly copied: Seen | undefined;
   /** Changes at this time (ns since 1970) or later may have been missed. */
   readonly since: bigint;
-  /** Sorted records of what is in the copy. */
-  readonly before: string;
+}
+
+interface WarmBase extends Source {
+  readonly task: CopyTask;
   readonly base: Base | undefined;
 }
 
-/** What `finishCopy` has to bring the copy up to date with, once the services are back. */
-export interface Delta {
-  readonly captured: Captured;
-  /** Sorted records of what was in the copy. */
+/** A copy that was begun while the services ran, and what is known of it. */
+export type WarmCopy = WarmTree | WarmArchive;
+
+export interface WarmTree extends WarmBase {
+  readonly form: 'tree';
+  /** Sorted records of what is in the copy. */
   readonly before: string;
-  /** Where the hashes of unchanged files stand. */
-  readonly base: Base | undefined;
 }
+
+export interface WarmArchive extends WarmBase {
+  readonly form: 'archive';
+  /** Plain archives of what was copied so far, each over those before it. */
+  readonly layers: readonly string[];
+}
+
+/** What `finishCopy` has to do with what was captured, once the services are back. */
+export type Delta = { readonly captured: Captured; readonly base: Base | undefined } & (
+  | {
+      readonly form: 'tree';
+      /** Sorted records of what was in the copy. */
+      readonly before: string;
+    }
+  | { readonly form: 'archive'; readonly layers: readonly string[] }
+);

@@ -3,8 +3,7 @@ import { rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { makeFolderIn, removeTree } from '../../base/disk.ts';
 import { messageOf } from '../../base/errors.ts';
-import { formatRecord, sortRecords } from '../../snapshot/entries/records.ts';
-import { readIndex } from '../../snapshot/index-file.ts';
+import { sortRecords } from '../../snapshot/entries/records.ts';
 import { sourceRecordsPath, workPath } from '../../snapshot/layout.ts';
 import { applyCaptured } from '../changes/apply.ts';
 import { Fingerprint } from '../changes/fingerprint.ts';
@@ -15,7 +14,8 @@ import { type CopyOptions, copyWith, sourceOf } from '../tree.ts';
 import type { CopyTask } from '../types.ts';
 import { recordWalk, streamRecords } from '../walk.ts';
 import { canReflink, cloneTree } from './clone.ts';
-import type { Base, WarmCopy } from './types.ts';
+import { knownFrom } from './known.ts';
+import type { Base, WarmTree } from './types.ts';
 
 export interface WarmOptions extends CopyOptions {
   /** What the source was measured to hold; progress ends there. */
@@ -26,8 +26,8 @@ export interface WarmOptions extends CopyOptions {
 }
 
 /** A pass that took longer is followed by another: so much less is left for the time without services. */
-const longPassMs = 10_000;
-const mostPasses = 3;
+export const longPassMs = 10_000;
+export const mostPasses = 3;
 
 /** What lies in the copy, as fingerprints and as sorted records. */
 const takeStock = async (copy: string, file: string, fingerprint: Fingerprint, signal?: AbortSignal) => {
@@ -36,12 +36,6 @@ const takeStock = async (copy: string, file: string, fingerprint: Fingerprint, s
   await sortRecords(file, signal);
   return { copied, before: file };
 };
-
-/** The entries of an index as `find` would have told them. */
-async function* recordsOf(index: string): AsyncGenerator<Buffer, void, void> {
-  for await (const batch of readIndex(index))
-    yield Buffer.concat(batch.map(({ sha256: _, ...entry }) => formatRecord(entry)));
-}
 
 /** Makes the copy out of an earlier one; undefined, and nothing left of it, when that cannot be. */
 const fromBase = async (
@@ -53,9 +47,9 @@ const fromBase = async (
 ): Promise<Seen | undefined> => {
   const signal = options.signal === undefined ? {} : { signal: options.signal };
   try {
-    const seen = await fingerprintsOf(recordsOf(base.index), fingerprint, 'source');
+    const seen = await knownFrom(base.index, fingerprint);
     const reflink = await canReflink(workPath(snapshot));
-    const { why } = await cloneTree(base.tree, copy, { reflink, ...signal });
+    const { why } = await cloneTree(join(base.folder, base.path), copy, { reflink, ...signal });
     if (why === undefined) return seen;
     options.onBaseLost(why);
   } catch (error) {
@@ -95,7 +89,7 @@ const begin = async (
 };
 
 /** Looks for changes since the last look, and brings the copy up to them. */
-const passAgain = async (warm: WarmCopy, snapshot: string, signal?: AbortSignal): Promise<WarmCopy> => {
+const passAgain = async (warm: WarmTree, snapshot: string, signal?: AbortSignal): Promise<WarmTree> => {
   const { task, source, fingerprint } = warm;
   const copy = join(snapshot, task.path);
   const records = `${sourceRecordsPath(snapshot, task.path)}.warm`;
@@ -126,7 +120,7 @@ const passAgain = async (warm: WarmCopy, snapshot: string, signal?: AbortSignal)
  * change since `base`. The copy is not consistent: `captureDelta` has to follow once nobody writes any more.
  * Rejects with `copy-failed` for everything that is not simply life going on in the source.
  */
-export const warmTree = async (task: CopyTask, snapshot: string, options: WarmOptions): Promise<WarmCopy> => {
+export const warmTree = async (task: CopyTask, snapshot: string, options: WarmOptions): Promise<WarmTree> => {
   const copy = join(snapshot, task.path);
   const source = await sourceOf(task);
   const { signal } = options;
@@ -137,7 +131,7 @@ export const warmTree = async (task: CopyTask, snapshot: string, options: WarmOp
   const start = await begin(source, copy, snapshot, fingerprint, options);
   const records = `${sourceRecordsPath(snapshot, task.path)}.warm`;
   const stock = await takeStock(copy, records, fingerprint, signal);
-  let warm: WarmCopy = { task, source, fingerprint, ...start, ...stock };
+  let warm: WarmTree = { form: 'tree', task, source, fingerprint, ...start, ...stock };
   for (let pass = 1; pass <= mostPasses; pass++) {
     // What a base gave has not been compared with the source yet.
     const needed = (pass === 1 && start.base !== undefined) || performance.now() - from > longPassMs;

@@ -112,6 +112,7 @@ const mountOf = (
     lost: result.lost,
     consistency: mountConsistency(planned, containers),
     index: result.index,
+    ...(result.parts === undefined ? {} : { parts: result.parts }),
     ...(result.settled === undefined ? {} : { settled: String(result.settled) }),
     ...(result.shared === undefined || planned.base === undefined
       ? {}

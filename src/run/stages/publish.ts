@@ -65,7 +65,8 @@ const finishAll = async (
     progress.finished(result);
     return result;
   });
-  await sumOthers(folder, sums, hasher, context.signal);
+  const parts = results.flatMap((result) => result.parts ?? []);
+  await sumOthers(folder, sums, hasher, parts, context.signal);
   return { results, sums: { path: sumsName, sha256: await sums.finish() } };
 };
 

@@ -2,6 +2,7 @@ import { dirname, join } from 'node:path';
 import { makeFolderIn } from '../../base/disk.ts';
 import type { WarmCopy } from '../../copy/warm/types.ts';
 import { warmTree } from '../../copy/warm/warm.ts';
+import { openArchive, warmArchive } from '../../copy/warm/warm-archive.ts';
 import type { BackupPlan, PlannedCopy } from '../../plan/types.ts';
 import type { RunContext } from '../context.ts';
 import { inLanes } from './lanes.ts';
@@ -12,35 +13,44 @@ export type WarmCopies = ReadonlyMap<string, WarmCopy>;
 /** One at a time: the services need the disk and the processors, too. */
 const atOnce = 1;
 
+/** What the window needs of a copy must lie ready, also where nothing is copied before. */
+const isPrepared = ({ warm, form, task }: PlannedCopy): boolean =>
+  warm || (form === 'archive' && task.method === 'host');
+
 const warmOne = async (
   context: RunContext,
-  { task, size, mount, base }: PlannedCopy,
+  { task, size, mount, base, form, warm: isWarm }: PlannedCopy,
   folder: string,
 ): Promise<WarmCopy> => {
   const from = context.clock.tick();
   const about = { mount: mount.name, bytes: size?.bytes ?? 0, entries: size?.entries ?? 0 };
   await makeFolderIn(dirname(join(folder, task.path)));
-  context.emit({ type: 'copy-started', ...about });
-  const warm = await warmTree(task, folder, {
+  const options = {
     signal: context.signal,
     bytes: about.bytes,
     base,
-    onProgress: (bytes) => context.emit({ type: 'copy-progress', mount: mount.name, bytes }),
-    onBaseLost: (why) =>
+    onProgress: (bytes: number) => context.emit({ type: 'copy-progress', mount: mount.name, bytes }),
+    onBaseLost: (why: string) =>
       context.warn({
         code: 'base-lost',
         about: mount.name,
         message: `nothing of ${mount.name} is shared with ${base?.snapshot ?? 'an earlier snapshot'}: ${why}`,
         notice: true,
       }),
-  });
+  };
+  if (!isWarm) return openArchive(task, folder, options);
+  context.emit({ type: 'copy-started', ...about });
+  const warm = await (form === 'archive' ? warmArchive : warmTree)(task, folder, options);
   context.emit({ type: 'copy-finished', ...about, ms: Math.round(context.clock.tick() - from) });
   return warm;
 };
 
+/** Whether anything is copied, or made ready, before the services stop. */
+export const needsWarmth = (plan: BackupPlan): boolean => plan.copies.some(isPrepared);
+
 /** Copies what can be copied while the services run. What changes meanwhile is copied again in the window. */
 export const warmAll = async (context: RunContext, plan: BackupPlan, folder: string): Promise<WarmCopies> => {
-  const planned = plan.copies.filter(({ warm }) => warm);
+  const planned = plan.copies.filter(isPrepared);
   const copies = await inLanes(planned, atOnce, context.signal, (copy, signal) =>
     warmOne({ ...context, signal }, copy, folder),
   );

@@ -44,6 +44,8 @@ describe('an instance', () => {
       exclude: [],
       copy: 'auto',
       hooks: [],
+      format: 'auto',
+      volumes: {},
       logs: false,
       warm: true,
       incremental: true,
@@ -70,6 +72,8 @@ instances:
     include: ["a*"]
     exclude: ["b*"]
     copy: api
+    format: tree
+    volumes: { media: { format: archive }, other: {} }
     logs: true
     warm: false
     incremental: false
@@ -92,6 +96,8 @@ instances:
       exclude: ['b*'],
       copy: 'api',
       hooks: [],
+      format: 'tree',
+      volumes: { media: { format: 'archive' }, other: { format: 'tree' } },
       logs: true,
       warm: false,
       incremental: false,

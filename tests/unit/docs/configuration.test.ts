@@ -18,6 +18,7 @@ const places: Readonly<Record<string, readonly string[]>> = {
   '': ['The file'],
   instance: ['An instance'],
   service: ['services'],
+  volume: ['volumes'],
   limits: ['limits'],
   hook: ['Hooks'],
   postgresHook: ['Hooks', 'kind: postgres'],

@@ -1,15 +1,19 @@
-import { mkdir } from 'node:fs/promises';
+import { mkdir, readdir, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { zstdDecompressSync } from 'node:zlib';
 import fc from 'fast-check';
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { removeTree } from '../../../../src/base/disk.ts';
+import { run } from '../../../../src/base/process.ts';
 import { finishCopy } from '../../../../src/copy/finish.ts';
 import type { CopyResult } from '../../../../src/copy/types.ts';
 import { captureDelta } from '../../../../src/copy/warm/delta.ts';
 import type { Base } from '../../../../src/copy/warm/types.ts';
 import { warmTree } from '../../../../src/copy/warm/warm.ts';
+import { warmArchive } from '../../../../src/copy/warm/warm-archive.ts';
 import { ChecksumWriter } from '../../../../src/snapshot/checksums.ts';
 import { FileHasher } from '../../../../src/snapshot/hashing.ts';
+import { archivePath, gonePath, volumePath } from '../../../../src/snapshot/layout.ts';
 import { attributes, contents } from '../../../support/compare.ts';
 import { applyEdits, type Edit, edits } from '../../../support/edits.ts';
 import { volumeTask } from '../../../support/made-snapshot.ts';
@@ -21,14 +25,31 @@ const list = async (root: string, ...what: readonly string[]): Promise<readonly 
   return bytes.toString('latin1').split('\0').sort();
 };
 
+/** Unpacks the files of an archive by hand: one after the other, and each time removes what is gone. */
+const unpackedParts = async (snapshot: string, { task, parts = [] }: CopyResult): Promise<string> => {
+  const into = join(snapshot, 'unpacked');
+  await mkdir(into);
+  const plainOf = async (path: string): Promise<Buffer> =>
+    zstdDecompressSync(await readFile(join(snapshot, path)));
+  const gone = parts.length > 1 ? await plainOf(gonePath(task.path)) : Buffer.alloc(0);
+  const tar = ['tar', '-x', '-f', '-', '-p', '--xattrs', '--xattrs-include=*', '--acls'];
+  for (const { path } of parts) {
+    const unpack = [...tar, '--delay-directory-restore', '--warning=no-timestamp'];
+    const { exitCode, stderr } = await run(unpack, { cwd: into, input: await plainOf(path) });
+    expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
+    await run(['xargs', '-0', '-r', 'rm', '-rf', '--'], { cwd: into, input: gone });
+  }
+  return into;
+};
+
 /** Everything of a tree that a copy has to have, but for the links. */
-const everything = async (root: string) => ({
+const everything = async (root: string, folderTimes = true) => ({
   entries: await list(
     root,
     '-type',
     'd',
     '-printf',
-    '%y %m %U %G %T@ %p\\0',
+    folderTimes ? '%y %m %U %G %T@ %p\\0' : '%y %m %U %G %p\\0',
     '-o',
     '-printf',
     '%y %m %U %G %s %T@ %p %l\\0',
@@ -63,13 +84,22 @@ const snapshotOf = async (
   source: string,
   snapshot: string,
   base: Base | undefined,
+  form: 'tree' | 'archive',
   { before, during, between }: Night,
 ): Promise<CopyResult> => {
   await applyEdits(source, before);
   await mkdir(snapshot);
   const editing = applyEdits(source, during);
   const onBaseLost = (why: string): void => expect.fail(why);
-  const warm = await warmTree(volumeTask('v', source), snapshot, { bytes: 0, base, onBaseLost });
+  const options = { bytes: 0, base, onBaseLost };
+  const warm =
+    form === 'tree'
+      ? await warmTree(volumeTask('v', source), snapshot, options)
+      : await warmArchive(
+          { ...volumeTask('v', source), path: archivePath(volumePath('v')) },
+          snapshot,
+          options,
+        );
   await editing;
   await applyEdits(source, between);
   const copied = await captureDelta(warm, snapshot, { quiet: true });
@@ -80,13 +110,19 @@ const snapshotOf = async (
   return result;
 };
 
-const baseOf = (snapshot: string, { task, index, settled }: CopyResult): Base => ({
-  tree: join(snapshot, task.path),
+const baseOf = (snapshot: string, { task, index, settled, parts = [] }: CopyResult): Base => ({
+  folder: snapshot,
+  path: task.path,
+  parts,
   index: join(snapshot, index),
   settled: settled ?? 0n,
 });
 
-it('a warm copy and what changed since equal a cold copy, night after night, and harm no earlier one', async () => {
+/** A night after the other, each snapshot on the base of the one before; `check` looks at each result. */
+const nightAfterNight = async (
+  form: 'tree' | 'archive',
+  check: (source: string, snapshot: string, result: CopyResult) => Promise<void>,
+): Promise<void> => {
   await fc.assert(
     fc.asyncProperty(fc.array(night, { minLength: 2, maxLength: 3 }), async (nights) => {
       const folder = await temporaryFolder('warm');
@@ -94,20 +130,10 @@ it('a warm copy and what changed since equal a cold copy, night after night, and
         const source = join(folder, 'source');
         await mkdir(source);
         let base: Base | undefined;
-        const kept: { readonly copy: string; readonly was: unknown }[] = [];
         for (const [number, changes] of nights.entries()) {
           const snapshot = join(folder, `snapshot-${number}`);
-          const result = await snapshotOf(source, snapshot, base, changes);
-          const copy = join(snapshot, result.task.path);
-          expect(await everything(copy)).toEqual(await everything(source));
-          expect(await links(copy)).toEqual(await links(source));
-          expect(await list(dirname(copy), '-mindepth', '1', '-maxdepth', '1', '-printf', '%f\\0')).toEqual([
-            '',
-            'v',
-          ]);
-          if (result.files > 0) await must(['sha256sum', '--quiet', '-c', 'SHA256SUMS'], snapshot);
-          kept.push({ copy, was: await everything(copy) });
-          for (const { copy: earlier, was } of kept) expect(await everything(earlier)).toEqual(was);
+          const result = await snapshotOf(source, snapshot, base, form, changes);
+          await check(source, snapshot, result);
           base = baseOf(snapshot, result);
         }
       } finally {
@@ -116,4 +142,30 @@ it('a warm copy and what changed since equal a cold copy, night after night, and
     }),
     { numRuns: 25, interruptAfterTimeLimit: 15_000, endOnFailure: true },
   );
-}, 90_000);
+};
+
+describe('a warm copy and what changed since', () => {
+  it('equal a cold copy, night after night, and harm no earlier one', async () => {
+    const kept = new Map<string, unknown>();
+    await nightAfterNight('tree', async (source, snapshot, { task, files }) => {
+      const copy = join(snapshot, task.path);
+      expect(await everything(copy)).toEqual(await everything(source));
+      expect(await links(copy)).toEqual(await links(source));
+      expect(await readdir(dirname(copy))).toEqual(['v']);
+      if (files > 0) await must(['sha256sum', '--quiet', '-c', 'SHA256SUMS'], snapshot);
+      const folder = dirname(snapshot);
+      for (const [earlier, was] of kept)
+        if (earlier.startsWith(folder)) expect(await everything(earlier)).toEqual(was);
+      kept.set(copy, await everything(copy));
+    });
+  }, 90_000);
+
+  it('equal a cold copy as an archive, too, unpacked by hand', async () => {
+    await nightAfterNight('archive', async (source, snapshot, result) => {
+      const copy = await unpackedParts(snapshot, result);
+      expect(await everything(copy, false)).toEqual(await everything(source, false));
+      expect(await links(copy)).toEqual(await links(source));
+      expect(await readdir(join(snapshot, '.work'))).toEqual([]);
+    });
+  }, 90_000);
+});
