@@ -5,25 +5,30 @@ import { pipeline } from 'node:stream/promises';
 import { createZstdCompress } from 'node:zlib';
 import { makeFolderIn, writing } from '../../base/disk.ts';
 import { messageOf } from '../../base/errors.ts';
+import { heeding } from '../../base/wait/heed.ts';
 import type { BackupPlan } from '../../plan/types.ts';
 import { composeName, logsName } from '../../snapshot/layout.ts';
 import { redactEnvFile } from '../../stack/redact.ts';
 import type { RunContext } from '../context.ts';
+import { patientContext } from '../quiet/back/patience.ts';
 
 const json = (value: unknown): string => `${JSON.stringify(value, null, 2)}\n`;
 
 /** Files of one name from several folders are numbered, in the order Compose reads them. */
 const numbered = (at: number, path: string): string => `${String(at + 1).padStart(2, '0')}-${basename(path)}`;
 
-/** The images that run, by digest where the engine knows one: tags move, digests do not. */
+/**
+ * The images that run, by digest where the engine knows one: tags move, digests do not. The copy is made and
+ * the services are back, so an engine that is away now is worth waiting for.
+ */
 export const imagesOf = async (
   context: RunContext,
   plan: BackupPlan,
 ): Promise<ReadonlyMap<string, readonly string[]>> => {
   const ids = [...new Set(plan.stack.containers.map((one) => one.details.imageId))];
-  return new Map(
-    await Promise.all(ids.map(async (id) => [id, await context.engine.imageDigests(id)] as const)),
-  );
+  const { engine } = patientContext(context, plan.instance.limits.engine);
+  const ask = () => Promise.all(ids.map(async (id) => [id, await engine.imageDigests(id)] as const));
+  return new Map(await heeding(context.signal, ask));
 };
 
 /**
