@@ -172,6 +172,22 @@ describe('an engine that goes away while services are down', () => {
     await expectBack('engine hangs for a while', trial.ended, since);
   });
 
+  it('must be looked at anew when it is killed over a stop', async () => {
+    let since = 0;
+    const trial = await backUp(stack, {}, async (tool, gate) => {
+      await gate.open();
+      await tool.line(/"wave","action":"stop","wave":2/);
+      engine.signal('SIGSTOP'); // what is asked from now on gets no answer
+      since = await restart('SIGKILL');
+    });
+    // An answer may have come just before; then all is quiet, and stays so over the restart.
+    const isStopLost = trial.made.length === 0;
+    expect(trial.ended.exitCode, trial.ended.stdout).toBe(isStopLost ? 1 : 3);
+    expect(trial.remembered).toMatchObject([{ outcome: isStopLost ? 'failed' : 'complete-with-warnings' }]);
+    if (isStopLost) expect(trial.remembered[0]?.error?.code).toBe('stop-failed');
+    await expectBack('engine killed over a stop', trial.ended, since);
+  });
+
   it('must not keep the run beyond limits.max_downtime when it hangs over a stop', async () => {
     let since = 0;
     const trial = await backUp(stack, { limits: { max_downtime: '1s' } }, async (tool) => {

@@ -135,7 +135,7 @@ export const secondEngine = async (): Promise<SecondEngine> => {
   const signal = (name: NodeJS.Signals): void => {
     if (daemon === undefined || entry === undefined) throw new Error('there is no daemon');
     process.kill(daemon, name);
-    if (name === 'SIGCONT') entry.kill(name); // nsenter stops with its child, and does not go on by itself
+    if (name !== 'SIGSTOP') entry.kill('SIGCONT'); // nsenter stops with its child, and does not go on by itself
   };
   const cutPower = async (): Promise<void> => {
     process.kill(machine.init, 'SIGKILL');
