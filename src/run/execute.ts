@@ -21,6 +21,7 @@ import {
   type BackupOptions,
   type BackupTools,
   giveName,
+  momentOf,
   newRun,
   type OpenedRun,
   openFolders,
@@ -52,7 +53,7 @@ const hookRun = ({ id, folder }: Run): HookRun => ({ id, folder });
 
 /** The window: everything between the last stop and the first start. Nothing that can wait is done in it. */
 const inTheWindow = (run: Run, enter: Enter, prepared: Prepared) => async (quiet: RunContext) => {
-  const consistent = run.context.clock.now();
+  const consistent = momentOf(run);
   await enter('while-stopped');
   await runHooks(quiet, run.plan, 'while-stopped', hookRun(run), run.hooks);
   await enter('copying');
@@ -127,7 +128,7 @@ const finish = async (
       engine: run.tools.info,
       started: run.started,
       consistent,
-      finished: context.clock.now(),
+      finished: momentOf(run),
       tick: context.clock.tick(),
       plan,
       ledger: run.ledger,
@@ -240,7 +241,7 @@ export const executeBackup = async (
   const run = await newRun(plan, options, tools);
   const { context } = run;
   context.emit({ type: 'run-started', id: run.id, snapshot: run.snapshot, project: plan.stack.project });
-  for (const warning of plan.warnings) context.warn(warning);
+  for (const warning of [...plan.warnings, ...(run.behind ? [run.behind] : [])]) context.warn(warning);
   context.emit({ type: 'phase', phase: 'checking' });
   await preflight(context, plan);
   context.signal.throwIfAborted();

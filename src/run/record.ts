@@ -2,7 +2,7 @@ import type { StackBackupError } from '../base/errors.ts';
 import type { EventBody, Outcome, Warning } from '../base/events.ts';
 import type { Manifest, SnapshotType } from '../snapshot/types.ts';
 import { downtimeOf, type Ledger, windowOf } from './quiet/ledger.ts';
-import type { Run } from './run.ts';
+import { momentOf, type Run } from './run.ts';
 
 /** A container that could not be brought back, and why. */
 export interface DownContainer {
@@ -75,7 +75,7 @@ export const recordOf = (run: Run, { manifest, path, error }: RunEnd): RunRecord
     type: options.type,
     tags: options.tags,
     started: run.started.toISOString(),
-    finished: context.clock.now().toISOString(),
+    finished: momentOf(run).toISOString(),
     outcome: outcomeOf(run, error),
     ...(error === undefined ? {} : { error: without(error) }),
     ...(path === undefined ? {} : { path }),

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { lstat, rename, rmdir } from 'node:fs/promises';
+import { rename, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../base/clock.ts';
 import { diskTrouble } from '../base/disk/trouble.ts';
@@ -8,13 +8,7 @@ import { messageOf, StackBackupError } from '../base/errors.ts';
 import type { Emit, Phase, Warning } from '../base/events.ts';
 import type { Engine, EngineInfo } from '../docker/engine.ts';
 import type { BackupPlan } from '../plan/types.ts';
-import {
-  journalPath,
-  journalsPath,
-  snapshotName,
-  temporariesPath,
-  temporaryPath,
-} from '../snapshot/layout.ts';
+import { journalPath, journalsPath, temporariesPath, temporaryPath } from '../snapshot/layout.ts';
 import type { SnapshotType } from '../snapshot/types.ts';
 import { type Need, needsAmong } from '../stack/order.ts';
 import type { RunContext } from './context.ts';
@@ -25,6 +19,7 @@ import {
   openJournal,
   removeJournal,
 } from './journal.ts';
+import { nameRun } from './name.ts';
 import { type Ledger, newLedger } from './quiet/ledger.ts';
 import { type WayBack, wayBackOf } from './quiet/way-back.ts';
 import type { HookBook } from './stages/hook-stage.ts';
@@ -51,6 +46,8 @@ export interface Run {
   readonly id: string;
   /** Name of the folder to be. */
   readonly snapshot: string;
+  /** The clock stands behind the newest snapshot. */
+  readonly behind: Warning | undefined;
   readonly started: Date;
   /** Clock tick of the start. */
   readonly tick: number;
@@ -67,21 +64,6 @@ export interface Run {
   readonly hooks: HookBook;
 }
 
-const isTaken = (path: string): Promise<boolean> =>
-  lstat(path).then(
-    () => true,
-    () => false,
-  );
-
-/** A name that no snapshot has yet: of this second, else of the next free one. */
-const freeName = async (plan: BackupPlan, started: Date): Promise<string> => {
-  const { name, backups, timezone } = plan.instance;
-  for (let at = started.getTime(); ; at += 1000) {
-    const snapshot = snapshotName(name, new Date(at), timezone);
-    if (!(await isTaken(join(backups, snapshot)))) return snapshot;
-  }
-};
-
 const needsOf = (plan: BackupPlan): Need[] =>
   needsAmong(
     new Set(plan.stopWaves.flat().map((container) => container.id)),
@@ -89,11 +71,15 @@ const needsOf = (plan: BackupPlan): Need[] =>
     plan.stack.edges,
   );
 
+/** Now, and never before the run has lasted as long as it has: clocks are put back. */
+export const momentOf = ({ context: { clock }, started, tick }: Run): Date =>
+  new Date(Math.max(clock.now().getTime(), started.getTime() + clock.tick() - tick));
+
 /** Names a run and opens its books. Nothing is written yet. */
 export const newRun = async (plan: BackupPlan, options: BackupOptions, tools: BackupTools): Promise<Run> => {
   const { engine, info, clock, emit, signal } = tools;
   const started = clock.now();
-  const snapshot = await freeName(plan, started);
+  const { snapshot, behind } = await nameRun(plan.instance, started);
   const id = `${snapshot}-${randomBytes(3).toString('hex')}`;
   const warnings: Warning[] = [];
   const warn = (warning: Warning): void => {
@@ -105,6 +91,7 @@ export const newRun = async (plan: BackupPlan, options: BackupOptions, tools: Ba
     snapshot,
     started,
     tick: clock.tick(),
+    behind,
     folder: temporaryPath(plan.instance.backups, id),
     context: { engine, local: info.local, clock, emit, signal, warn },
     plan,

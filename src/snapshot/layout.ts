@@ -101,23 +101,24 @@ export interface SnapshotName {
   readonly stamp: string;
 }
 
-/** The parts of a snapshot's folder name; undefined when it is not one. Its time is for people: the manifest has the moment. */
-export const parseSnapshotName = (name: string): SnapshotName | undefined => {
-  const match = /^([^/\0]+)-(\d{4})(\d{2})(\d{2})-(\d{2})(\d{2})(\d{2})$/.exec(name);
-  if (match === null) return undefined;
-  const [year, month, day, hour, minute, second] = match.slice(2).map(Number) as [
-    number,
-    number,
-    number,
-    number,
-    number,
-    number,
-  ];
+/** The wall clock in a stamp, in ms since 1970 as if it were UTC's: to compare and to count on. NaN when it is none. */
+export const wallClockOf = (stamp: string): number => {
+  const [year = Number.NaN, month = 1, ...time] = (
+    /^(\d{4})(\d{2})(\d{2})-(\d{2})(\d{2})(\d{2})$/.exec(stamp)?.slice(1) ?? []
+  ).map(Number);
+  const [day, hour = 0, minute, second] = time;
   const date = new Date(0);
   date.setUTCFullYear(year, month - 1, day);
-  date.setUTCHours(hour, minute, second);
-  const real = stampOf(date, 'UTC') === name.slice(-15);
-  return real ? { instance: match[1] as string, stamp: name.slice(-15) } : undefined;
+  return date.setUTCHours(hour, minute, second);
+};
+
+/** The parts of a snapshot's folder name; undefined when it is not one. Its time is for people: the manifest has the moment. */
+export const parseSnapshotName = (name: string): SnapshotName | undefined => {
+  const match = /^([^/\0]+)-(\d{8}-\d{6})$/.exec(name);
+  if (match === null) return undefined;
+  const [instance, stamp] = match.slice(1) as [string, string];
+  const isReal = stampOf(new Date(wallClockOf(stamp)), 'UTC') === stamp;
+  return isReal ? { instance, stamp } : undefined;
 };
 
 /** The tool's own folder inside the backups folder. */
