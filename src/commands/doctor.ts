@@ -93,6 +93,8 @@ const checks: readonly Check[] = [
   gnu('cp', 'coreutils'),
   gnu('find', 'findutils'),
   gnu('sort', 'coreutils'),
+  gnu('tar', 'tar'),
+  gnu('xargs', 'findutils'),
   {
     name: 'configuration',
     ask: async (world) => {

@@ -16,7 +16,7 @@ const planned = (one: PlannedContainer) => ({
   awaitHealth: one.awaitHealth,
 });
 
-const copy = ({ task, mount, reason, consistency, size, warm, base }: PlannedCopy) => ({
+const copy = ({ task, mount, reason, consistency, size, warm, base, form, formReason }: PlannedCopy) => ({
   kind: task.kind,
   name: task.name,
   source: mount.source,
@@ -24,6 +24,8 @@ const copy = ({ task, mount, reason, consistency, size, warm, base }: PlannedCop
   method: task.method,
   reason,
   consistency,
+  form,
+  formReason,
   warm,
   base: base?.snapshot ?? null,
   services: [...new Set(mount.users.map((user) => user.service))],

@@ -50,8 +50,12 @@ const copyRow = (planned: PlannedCopy): readonly Cell[] => [
   planned.size === undefined ? { text: 'unknown', tone: 'quiet' } : formatBytes(planned.size.bytes),
   planned.size === undefined ? '' : plural(planned.size.files, 'file'),
   { text: planned.consistency, tone: planned.consistency === 'crash' ? 'warn' : 'plain' },
-  { text: sharedOf(planned), tone: 'quiet' },
+  { text: [formOf(planned), sharedOf(planned)].filter(Boolean).join(', '), tone: 'quiet' },
 ];
+
+/** A tree needs no words. */
+const formOf = ({ form, formReason, task }: PlannedCopy): string =>
+  form === 'archive' && task.method === 'host' ? `as an archive (${formReason})` : '';
 
 /** What an incremental copy needs to copy, as far as a look at the change times tells. */
 const sharedOf = ({ base, size }: PlannedCopy): string =>

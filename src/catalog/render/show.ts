@@ -80,7 +80,13 @@ const mountRow = (mount: ManifestMount): readonly Cell[] => [
   formatBytes(mount.bytes),
   plural(mount.files, 'file'),
   consistencyCell(mount.consistency),
-  `${mount.form} ${mount.path}, used by ${users(mount)}`,
+  [`${mount.form} ${mount.path}`, `used by ${users(mount)}`, ...savings(mount)].join(', '),
+];
+
+/** What of it is shared with an earlier snapshot, and what was copied while services were down. */
+const savings = ({ base, shared, window }: ManifestMount): readonly string[] => [
+  ...(shared === undefined || base === undefined ? [] : [`${formatBytes(shared.bytes)} shared with ${base}`]),
+  ...(window === undefined ? [] : [`${formatBytes(window.bytes)} copied while down`]),
 ];
 
 /** What the way of copying could not keep stands below the table: it is rare and matters. */
