@@ -37,6 +37,7 @@ describe('docs/snapshot-format.md', () => {
       links: 1,
       sha256: '0'.repeat(64),
       target: Buffer.from('b'),
+      part: 1,
     });
     const known = Object.keys(JSON.parse(line) as object);
     expect(keysOf('index/&lt;name&gt;.ndjson.zst').toSorted()).toEqual(known.toSorted());
