@@ -89,9 +89,8 @@ const checkFiles = async (
   const hashing = { ...(signal ? { signal } : {}), ...(onProgress ? { onProgress } : {}) };
   for await (const results of hashFiles(folder, requests(), hashing)) {
     for (const { item, sha256, failure } of results) {
-      if (failure !== undefined)
-        findings.add('checksum', printable(item.path), `it cannot be read: ${failure}`);
-      else if (sha256 !== item.sha256) findings.add('checksum', printable(item.path), 'its content changed');
+      if (failure !== undefined) findings.damaged(item.path, `it cannot be read: ${failure}`);
+      else if (sha256 !== item.sha256) findings.damaged(item.path, 'its content changed');
       else findings.checked(item.size);
     }
   }

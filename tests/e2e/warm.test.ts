@@ -6,6 +6,8 @@ import type { Manifest, ManifestMount } from '../../src/snapshot/types.ts';
 import { composeText, idle, lasting, newestManifest, writeConfig } from '../support/backups.ts';
 import { contents, listing } from '../support/compare.ts';
 import { docker } from '../support/containers.ts';
+import { flip } from '../support/damages.ts';
+import { must } from '../support/odd-tree.ts';
 import { runTool, type ScratchStack, scratchStack } from '../support/scratch.ts';
 
 type Taken = Manifest & { readonly folder: string };
@@ -100,6 +102,21 @@ describe.each(['tree', 'archive'] as const)('night after night, as %s', (format)
       lines.map((line) => line.replace(/ \d+ (\.\/[^ ]* -> )/, ' $1'));
     expect(withoutLinks(await listing(copy))).toEqual(withoutLinks(await listing(source)));
     expect(await contents(copy)).toEqual(await contents(source));
+  });
+
+  it('must name every snapshot that shares a damaged file', async () => {
+    const [first, second, third] = taken as [Taken, Taken, Taken];
+    const { path } = mountOf(third);
+    const shared = join(third.folder, format === 'tree' ? `${path}/large` : path);
+    const whole = join(stack.folder, 'whole');
+    await must(['cp', '-p', shared, whole]);
+    await flip(shared, 100);
+    const verified = await runTool(['verify', third.folder, '--json'], { cwd: stack.folder });
+    expect(verified.exitCode).toBe(6);
+    expect(JSON.parse(verified.stdout).sharedWith).toEqual([first.snapshot, second.snapshot]);
+    // Into the shared file, as the damage was, and with its time to the nanosecond.
+    await writeFile(shared, await readFile(whole));
+    await must(['touch', '-r', whole, shared]);
   });
 
   it('must stay whole when the snapshot it shares with is removed', async () => {
