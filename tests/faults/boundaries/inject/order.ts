@@ -1,15 +1,12 @@
 /** What is done at a boundary. The words of the table in docs/reliability.md. */
-export const faultKinds = [
-  'error thrown',
-  'SIGINT',
-  'SIGTERM',
-  'SIGHUP',
-  'SIGKILL of the tool',
-  'SIGKILL of tool and guardian, then `recover`',
-  'SIGKILL of `recover`, then `recover` again',
-] as const;
-
-export type FaultKind = (typeof faultKinds)[number];
+export type FaultKind =
+  | 'error thrown'
+  | 'SIGINT'
+  | 'SIGTERM'
+  | 'SIGHUP'
+  | 'SIGKILL of the tool'
+  | 'SIGKILL of tool and guardian, then `recover`'
+  | 'SIGKILL of `recover`, then `recover` again';
 
 export interface Fault {
   readonly kind: FaultKind;
