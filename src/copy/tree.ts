@@ -5,6 +5,7 @@ import { errnoOf, StackBackupError } from '../base/errors.ts';
 import { spawnStreaming } from '../base/process.ts';
 import { sourceRecordsPath, workPath } from '../snapshot/layout.ts';
 import { takeStamp, tellsChanges } from './changes/stamp.ts';
+import { gentle } from './gentle.ts';
 import type { Copied, CopyTask } from './types.ts';
 import { graveComplaint, recordWalk } from './walk.ts';
 
@@ -90,14 +91,16 @@ export const copyWith = async (
   of: number,
   options: CopyOptions & { readonly live?: boolean },
 ): Promise<void> => {
-  const child = spawnStreaming(['cp', '-a', '--preserve=xattr', '-T', '--', source, destination], {
+  const live = options.live === true;
+  const command = ['cp', '-a', '--preserve=xattr', '-T', '--', source, destination];
+  const child = spawnStreaming(live ? await gentle(command) : command, {
     env: { LC_ALL: 'C' },
     maxBuffer: 1024 * 1024,
     ...(options.signal === undefined ? {} : { signal: options.signal }),
   });
   child.stdout.resume();
   using _progress = follow(child.pid, destination, of, options.onProgress ?? (() => undefined));
-  const why = graveComplaint(await child.done, options.live === true);
+  const why = graveComplaint(await child.done, live);
   if (why !== undefined)
     throw new StackBackupError('copy-failed', `cannot copy all of ${source}: ${why}`, {
       next: 'The services run again and nothing was kept of this run: see what the message names, then run it again.',

@@ -3,6 +3,7 @@ import { makeFolderIn } from '../../base/disk.ts';
 import { StackBackupError } from '../../base/errors.ts';
 import { run } from '../../base/process.ts';
 import type { RecordEntry } from '../../snapshot/entries/records.ts';
+import { gentle } from '../gentle.ts';
 import { complaint, graveComplaint } from '../walk.ts';
 import { argumentOf, parentOf } from './paths.ts';
 
@@ -159,7 +160,8 @@ export class Capture {
     await makeFolderIn(folder);
     // xargs hands on names in any bytes; an argument list of Node's would have to be UTF-8.
     const command = ['xargs', '-0', '-x', '-s', '1000000', '-r', 'cp', '-a', '--preserve=xattr', '--parents'];
-    const result = await run([...command, '-t', folder, '--'], {
+    const copy = [...command, '-t', folder, '--'];
+    const result = await run(live ? await gentle(copy) : copy, {
       cwd: source,
       env: { LC_ALL: 'C' },
       input: Buffer.concat(batch),
@@ -171,20 +173,18 @@ export class Capture {
 
   async #startTar(): Promise<void> {
     const { source, live, signal } = this.#options;
-    const result = await run(
-      [
-        ...['tar', '-c', '-f', this.archive, '-b', '256', '--format=posix', '--numeric-owner'],
-        ...['--pax-option=delete=atime,delete=ctime,exthdr.name=%d/PaxHeaders/%f'],
-        ...['--xattrs', '--xattrs-include=*', '--acls'],
-        ...['--no-recursion', '--null', '--verbatim-files-from', '--files-from=-'],
-      ],
-      {
-        cwd: source,
-        env: { LC_ALL: 'C' },
-        input: this.#names,
-        ...(signal === undefined ? {} : { signal }),
-      },
-    );
+    const command = [
+      ...['tar', '-c', '-f', this.archive, '-b', '256', '--format=posix', '--numeric-owner'],
+      ...['--pax-option=delete=atime,delete=ctime,exthdr.name=%d/PaxHeaders/%f'],
+      ...['--xattrs', '--xattrs-include=*', '--acls'],
+      ...['--no-recursion', '--null', '--verbatim-files-from', '--files-from=-'],
+    ];
+    const result = await run(live ? await gentle(command) : command, {
+      cwd: source,
+      env: { LC_ALL: 'C' },
+      input: this.#names,
+      ...(signal === undefined ? {} : { signal }),
+    });
     this.#torn ||= complaint(result) !== undefined;
     refuse(source, graveComplaint(result, live));
   }

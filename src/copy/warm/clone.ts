@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { lstat, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { run } from '../../base/process.ts';
+import { gentle } from '../gentle.ts';
 import { complaint } from '../walk.ts';
 
 /** Whether files of this folder can share their blocks (XFS, Btrfs): tried, because no flag tells. */
@@ -33,7 +34,7 @@ export const cloneTree = async (
 ): Promise<{ readonly why: string | undefined }> => {
   if (!(await isThere(tree))) return { why: `${tree} is gone` };
   const share = options.reflink ? '--reflink=always' : '--link';
-  const result = await run(['cp', '-a', '--preserve=xattr', share, '-T', '--', tree, copy], {
+  const result = await run(await gentle(['cp', '-a', '--preserve=xattr', share, '-T', '--', tree, copy]), {
     env: { LC_ALL: 'C' },
     ...(options.signal === undefined ? {} : { signal: options.signal }),
   });
