@@ -136,9 +136,11 @@ describe('a source on a disk that fails during the copy', () => {
       await writeFile(join(folder, place, 'data'), Buffer.alloc(2 << 20, 'x'));
       return source;
     });
+    const data = join(one.stack.folder, place, 'data');
     const attempt = await one.attempt(async () => {
-      // What is in memory could be read still.
-      await run(['dd', `if=${join(one.stack.folder, place, 'data')}`, 'iflag=nocache', 'count=0']);
+      // What has not changed may not be read again, and what is in memory could be.
+      await writeFile(data, Buffer.alloc(2 << 20, 'y'));
+      await run(['dd', `of=${data}`, 'oflag=nocache', 'conv=notrunc,fsync', 'count=0', 'if=/dev/null']);
       await source?.breakDown();
     });
     await source?.mend();

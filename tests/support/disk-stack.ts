@@ -1,3 +1,6 @@
+import { randomBytes } from 'node:crypto';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { expect } from 'vitest';
 import type { Phase, RunEvent } from '../../src/base/events.ts';
 import { readHistory } from '../../src/catalog/history.ts';
@@ -37,7 +40,11 @@ const yaml = (folder: string): string => {
   );
 };
 
-const fillData = 'i=0; while [ $i -lt 12 ]; do head -c 3000 /dev/urandom >/data/$i; i=$((i + 1)); done';
+const rewrite = async (stack: ScratchStack): Promise<void> => {
+  const format = '{{.Mountpoint}}';
+  const near = await docker('volume', 'inspect', '--format', format, `${stack.project}_near`);
+  for (let name = 0; name < 12; name++) await writeFile(join(near, String(name)), randomBytes(3000));
+};
 
 /** One backup, what was said of it, and what is there afterwards. */
 export interface Attempt {
@@ -57,6 +64,8 @@ export interface DiskStack extends AsyncDisposable {
   readonly stack: ScratchStack;
   readonly disk: LoopDisk;
   readonly backups: string;
+  /** Writes all data anew: what has not changed is shared with the snapshot before, and needs no room. */
+  rewrite(): Promise<void>;
   /** Backs it up; `meddle` happens in a hook of that phase, after all checks. */
   attempt(
     meddle: () => Promise<unknown>,
@@ -123,7 +132,7 @@ export const diskStack = async (
   try {
     prepared = await prepare?.(stack.folder);
     await stack.up();
-    await stack.compose('exec', '-T', 'db', 'sh', '-c', fillData);
+    await rewrite(stack);
     await good();
   } catch (error) {
     await discard();
@@ -133,11 +142,13 @@ export const diskStack = async (
   let before = '';
   let earlier: readonly (readonly string[] | undefined)[] = [];
   const containers = async (): Promise<string> => JSON.stringify(lasting(await stack.ps()), null, 1);
-  const snapshots = async () => Promise.all((await snapshotsIn(backups)).map(fingerprint));
+  const snapshots = async () =>
+    Promise.all((await snapshotsIn(backups)).map((path) => fingerprint(path, { shared: true })));
   return {
     stack,
     disk,
     backups,
+    rewrite: () => rewrite(stack),
     attempt: async (meddle, phase = 'while-stopped', settings = {}, args = []) => {
       before = await containers();
       earlier = await snapshots();
