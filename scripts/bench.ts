@@ -2,13 +2,13 @@
  * `npm run bench`: backs up a generated stack of 2 GB in 50,000 files in three ways, in turns, and compares
  * downtime, total time, processor time and memory with what was promised. See docs/performance.md.
  */
-import { methodsFor } from './bench/methods.ts';
-import { readOptions } from './bench/options.ts';
-import { reportOf } from './bench/report.ts';
+import { methodsFor } from './bench/once/methods.ts';
+import { readOptions } from './bench/once/options.ts';
+import { reportOf } from './bench/once/report.ts';
+import { makeStack } from './bench/once/stack.ts';
+import { type Turn, takeTurn } from './bench/once/turn.ts';
 import { BenchProblem, say } from './bench/say.ts';
-import { makeStack } from './bench/stack.ts';
 import { buildTool } from './bench/tool.ts';
-import { type Turn, takeTurn } from './bench/turn.ts';
 
 const interruption = new AbortController();
 const { signal } = interruption;

@@ -9,15 +9,23 @@ export interface Cost {
   readonly wall: number;
   /** User and system time of the whole process tree; the engine's own work is in nobody's. */
   readonly cpu: number;
+  /** Bytes of files that the process tree gave to the file system to write, temporary ones too. */
+  readonly written: number;
   /** Most memory of the process itself, where it says so (`own-peak.ts`). */
   readonly peak: number | undefined;
 }
 
+/** What the command said on stdout, besides. */
+export interface Measured extends Cost {
+  readonly stdout: string;
+}
+
 /**
  * Runs the command and lets the shell say, on descriptor 3, what all its children and theirs have used: the
- * second line of `times` (POSIX). Descriptor 4 is the command's own.
+ * second line of `times` (POSIX), and its own account of input and output, which holds that of the children
+ * it waited for (proc(5)). Descriptor 4 is the command's own.
  */
-const wrapper = '"$@"; code=$?; times >&3; exit $code';
+const wrapper = '"$@"; code=$?; times >&3; cat /proc/$$/io >&3; exit $code';
 
 /** Seconds in a line like `0m1.250000s 1m0.120000s`. */
 const secondsOf = (line: string): number =>
@@ -36,7 +44,7 @@ export const measure = async (
   command: readonly string[],
   cwd: string,
   signal: AbortSignal,
-): Promise<Cost> => {
+): Promise<Measured> => {
   signal.throwIfAborted();
   const from = performance.now();
   const child = spawn('sh', ['-c', wrapper, 'sh', ...command], {
@@ -60,7 +68,9 @@ export const measure = async (
     return {
       wall: (at - from) / 1000,
       cpu: secondsOf(times.split('\n')[1] ?? ''),
+      written: Number(/^write_bytes: (\d+)$/m.exec(times)?.[1]),
       peak: peak === '' ? undefined : Number(peak) * 1024,
+      stdout,
     };
   } finally {
     signal.removeEventListener('abort', end);

@@ -1,11 +1,11 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Cost, measure } from './child.ts';
+import { type Cost, measure } from '../child.ts';
+import { run } from '../run.ts';
+import { BenchProblem } from '../say.ts';
+import { type Absence, watchProject } from '../watch.ts';
 import type { Method } from './methods.ts';
-import { run } from './run.ts';
-import { BenchProblem } from './say.ts';
 import type { Stack } from './stack.ts';
-import { type Absence, watchProject } from './watch.ts';
 
 /** One turn of one method. */
 export interface Turn extends Cost, Absence {
@@ -60,7 +60,7 @@ export const takeTurn = async (
   const out = join(stack.folder, `${method.key}-${round}`);
   await prepare(stack, out, signal);
   await using watch = watchProject(stack.project, stack.containers);
-  const cost = await measure(method.command(out), stack.folder, signal);
+  const { stdout: _, ...cost } = await measure(method.command(out), stack.folder, signal);
   const absence = await watch.absence();
   await assertComplete(stack, method, out, signal);
   await giveSpaceBack(out, signal);

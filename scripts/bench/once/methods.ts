@@ -1,8 +1,8 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { ownPeak } from '../own-peak.ts';
+import { run } from '../run.ts';
 import type { Size } from './data.ts';
-import { ownPeak } from './own-peak.ts';
-import { run } from './run.ts';
 import type { Stack } from './stack.ts';
 
 /** A way to back up the stack into an empty folder, and how to see what came of it. */

@@ -1,7 +1,7 @@
 import { tmpdir } from 'node:os';
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { BenchProblem } from './say.ts';
+import { BenchProblem } from '../say.ts';
 
 export interface Options {
   /** Turns of each method. */

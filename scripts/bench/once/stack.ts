@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { run } from '../run.ts';
+import { BenchProblem, say } from '../say.ts';
 import { fillBig, fillSmall, type Size } from './data.ts';
-import { run } from './run.ts';
-import { BenchProblem, say } from './say.ts';
 
 /** A running stack with its data, in which everything has one random name. */
 export interface Stack extends AsyncDisposable {

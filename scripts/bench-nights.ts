@@ -1,0 +1,115 @@
+/**
+ * `npm run bench:nights`: backs up generated stacks twice in five ways, with one per cent of changes between,
+ * while a service writes, and compares the second snapshot and the first with what was promised. See
+ * docs/performance.md.
+ */
+
+import { randomBytes } from 'node:crypto';
+import { appendFile, mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { methodsFor } from './bench/nights/methods.ts';
+import { type Options, readOptions, type SetName } from './bench/nights/options.ts';
+import { ensurePeers } from './bench/nights/peers.ts';
+import { reportOf } from './bench/nights/report.ts';
+import { database } from './bench/nights/sets/database.ts';
+import { odd } from './bench/nights/sets/odd.ts';
+import type { DataSet } from './bench/nights/sets/set.ts';
+import { million, small } from './bench/nights/sets/small.ts';
+import { makeStack, type Stack } from './bench/nights/stack.ts';
+import { type Turn, takeNights } from './bench/nights/turn.ts';
+import { run } from './bench/run.ts';
+import { BenchProblem, say } from './bench/say.ts';
+import { buildTool } from './bench/tool.ts';
+
+const interruption = new AbortController();
+const { signal } = interruption;
+const signalCode = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 } as const;
+for (const [name, code] of Object.entries(signalCode))
+  process.on(name, () => {
+    process.exitCode = code;
+    interruption.abort(new BenchProblem('interrupted'));
+  });
+
+/** Sets on the same data follow each other; those that leave the most small files behind come last. */
+const order: readonly (readonly [DataSet, readonly SetName[]])[] = [
+  [database, ['A', 'A-cold']],
+  [odd, ['C']],
+  [small, ['B']],
+  [million, ['million']],
+];
+
+/** Ratios of what is read from the disk are asked of these two alone. */
+const coldPeers = ['cp', 'rsync', 'ours'];
+
+const takesPart = (set: SetName, key: string): boolean =>
+  set === 'million' ? key === 'ours' : set !== 'A-cold' || coldPeers.includes(key);
+
+const shown = ({ downtime, window, wall, cpu, written, peak, changed }: Turn): string =>
+  [
+    ...Object.entries({ downtime, window, total: wall, CPU: cpu }).map(
+      ([name, seconds]) => `${name} ${seconds.toFixed(2)} s`,
+    ),
+    `written ${Math.round(written / 1e6)} MB`,
+    ...(peak === undefined ? [] : [`memory ${Math.round(peak / 1e6)} MB`]),
+    ...(changed === undefined ? [] : [`changed ${Math.round(changed / 1e6)} MB`]),
+  ].join(', ');
+
+const takeRounds = async (
+  stack: Stack,
+  set: SetName,
+  program: string,
+  rounds: number,
+  tell: (turn: Turn) => Promise<void>,
+): Promise<void> => {
+  const methods = methodsFor(stack, program).filter(({ key }) => takesPart(set, key));
+  for (let round = 0; round < rounds; round++)
+    // Each round begins with another method: none always comes after the same one.
+    for (let place = 0; place < methods.length; place++) {
+      const method = methods[(round + place) % methods.length];
+      if (method !== undefined) await takeNights(stack, { set, method, round }, signal, tell);
+    }
+};
+
+const takeAll = async (options: Options, folder: string): Promise<readonly Turn[]> => {
+  const turns: Turn[] = [];
+  const tell = async (turn: Turn): Promise<void> => {
+    say(`${turn.set}, round ${turn.round + 1}, ${turn.method}, night ${turn.night}: ${shown(turn)}`);
+    turns.push(turn);
+    if (options.raw !== undefined) await appendFile(options.raw, `${JSON.stringify(turn)}\n`);
+  };
+  const program = await buildTool(folder, signal);
+  for (const [data, sets] of order) {
+    const wanted = sets.filter((set) => options.sets.includes(set));
+    if (wanted.length === 0) continue;
+    await using stack = await makeStack(folder, data, options.scale, signal);
+    say(`${data.title}: ${stack.size.files} files, ${stack.size.bytes} bytes`);
+    for (const set of wanted)
+      await takeRounds(stack, set, program, set === 'million' ? 1 : options.rounds, tell);
+  }
+  return turns;
+};
+
+const bench = async (): Promise<void> => {
+  const options = readOptions(process.argv.slice(2));
+  await ensurePeers(signal);
+  const folder = join(options.folder, `sb-nights-${randomBytes(4).toString('hex')}`);
+  await mkdir(folder, { mode: 0o700 });
+  if (options.raw !== undefined) await writeFile(options.raw, '');
+  try {
+    const report = reportOf(await takeAll(options, folder));
+    process.stdout.write(`${report.text}\n`);
+    if (!report.met) process.exitCode = 1;
+  } finally {
+    say('removing what was made');
+    await run(['rm', '-rf', folder]);
+  }
+};
+
+try {
+  await bench();
+} catch (error) {
+  if (!(error instanceof BenchProblem)) throw error;
+  say(error.message);
+  for (const step of error.steps) say(`  ${step}`);
+  process.exitCode ??= 1;
+}

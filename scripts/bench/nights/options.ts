@@ -1,0 +1,73 @@
+import { tmpdir } from 'node:os';
+import { resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import { BenchProblem } from '../say.ts';
+
+const setNames = ['A', 'A-cold', 'B', 'C', 'million'] as const;
+export type SetName = (typeof setNames)[number];
+
+export interface Options {
+  /** Turns of each method on each set. */
+  readonly rounds: number;
+  /** 1 is the full size. */
+  readonly scale: number;
+  readonly sets: readonly SetName[];
+  /** Absolute folder for all data and backups; its file system is what is measured. */
+  readonly folder: string;
+  /** Where each turn is written as a line of JSON. */
+  readonly raw: string | undefined;
+}
+
+const usage = `npm run bench:nights -- [--rounds N] [--scale S] [--sets A,A-cold,B,C] [--million] [--folder DIR] [--raw FILE]
+  --rounds N    turns of each method (default 5)
+  --scale S     size of the data, 1 = 3 GB, 200,000 files … (default 1; 0.02 for a quick try)
+  --sets LIST   which data (default A,A-cold,B,C)
+  --million     then two snapshots of a million files, ours alone
+  --folder DIR  where data and backups are written; its file system is what is measured (default: the system's /tmp)
+  --raw FILE    where each turn is written as a line of JSON`;
+
+const positive = (name: string, text: string): number => {
+  const value = Number(text);
+  if (Number.isFinite(value) && value > 0) return value;
+  throw new BenchProblem(`--${name} needs a number above 0, not ${text}`, [usage]);
+};
+
+const parse = (argv: readonly string[]) =>
+  parseArgs({
+    args: [...argv],
+    options: {
+      rounds: { type: 'string', default: '5' },
+      scale: { type: 'string', default: '1' },
+      sets: { type: 'string', default: 'A,A-cold,B,C' },
+      million: { type: 'boolean', default: false },
+      folder: { type: 'string', default: tmpdir() },
+      raw: { type: 'string' },
+    },
+  }).values;
+
+const setsOf = (list: string, million: boolean): readonly SetName[] => {
+  const names = [...(list === '' ? [] : list.split(',')), ...(million ? ['million'] : [])];
+  const unknown = names.filter((name) => !setNames.some((known) => known === name));
+  if (unknown.length > 0)
+    throw new BenchProblem(`--sets knows ${setNames.join(', ')}, not ${unknown.join(', ')}`, [usage]);
+  return setNames.filter((name) => names.includes(name));
+};
+
+/** The options on the command line. Throws a `BenchProblem` for anything else that stands there. */
+export const readOptions = (argv: readonly string[]): Options => {
+  let values: ReturnType<typeof parse>;
+  try {
+    values = parse(argv);
+  } catch (error) {
+    throw new BenchProblem(error instanceof Error ? error.message : String(error), [usage]);
+  }
+  const rounds = positive('rounds', values.rounds);
+  if (!Number.isInteger(rounds)) throw new BenchProblem(`--rounds needs a whole number, not ${rounds}`);
+  return {
+    rounds,
+    scale: positive('scale', values.scale),
+    sets: setsOf(values.sets, values.million),
+    folder: resolve(values.folder),
+    raw: values.raw === undefined ? undefined : resolve(values.raw),
+  };
+};
