@@ -50,11 +50,13 @@ const makeDevice = async (folder: string, mib: number, inodes: number | undefine
   try {
     const below = join(folder, 'below');
     await must('truncate', '-s', `${mib + 8}M`, below);
-    await must('mkfs.ext4', '-q', '-F', '-m', '0', '-b', '4096', '-O', '^has_journal', below);
+    // All that it keeps for itself lies within its first few blocks, and these stay.
+    const plain = ['-b', '4096', '-m', '0', '-N', '16', '-O', '^has_journal,^resize_inode,^flex_bg'];
+    await must('mkfs.ext4', '-q', '-F', ...plain, below);
     const outer = await attach(below);
     const place = join(folder, 'mounted');
     await mkdir(place);
-    await must('mount', '-o', 'noatime,errors=continue', outer, place);
+    await must('mount', '-o', 'noatime,lazytime,errors=continue', outer, place);
     undo.push(() => must('umount', '--lazy', place));
     const image = join(place, 'image');
     await must('dd', 'if=/dev/zero', `of=${image}`, 'bs=1M', `count=${mib}`, 'conv=fsync', 'status=none');
@@ -142,7 +144,7 @@ export const loopDisk = async (
     empty: async () => {
       for (const name of ['.filler', '.many']) await rm(join(path, name), { recursive: true, force: true });
     },
-    breakDown: async () => void (await limit(512)),
+    breakDown: async () => void (await limit(256 * 1024)),
     mend: async () => void (await limit(0)),
     repair: async () => {
       await disk.mend();
