@@ -39,19 +39,41 @@ async function* chunksOf(file: string, signal: AbortSignal | undefined): AsyncGe
   }
 }
 
-/** The paths of an archive, below its top. */
-const pathsOf = async (file: string, signal: AbortSignal | undefined): Promise<PathSet> => {
+interface Member {
+  readonly entry: RecordEntry;
+  readonly raw: readonly Buffer[];
+}
+
+/** What a layer has: its paths below the top, and its folders whole, by path as Latin-1. */
+interface Contents {
+  readonly paths: PathSet;
+  readonly folders: ReadonlyMap<string, Member>;
+}
+
+const contentsOf = async (file: string, signal: AbortSignal | undefined): Promise<Contents> => {
   const paths = new PathSet();
-  const reader = new TarReader({ entry: ({ path }) => paths.add(belowTop(path)) });
+  const folders = new Map<string, Member>();
+  let raw: Buffer[] | undefined;
+  const reader = new TarReader({
+    entry: (member) => {
+      const path = belowTop(member.path);
+      paths.add(path);
+      raw = member.type === 'dir' ? [] : undefined;
+      if (raw !== undefined) folders.set(path.toString('latin1'), { entry: { ...member, path }, raw });
+    },
+    raw: (chunk) => raw?.push(Buffer.from(chunk)),
+  });
   for await (const chunk of chunksOf(file, signal)) reader.push(chunk);
   reader.end();
-  return paths;
+  return { paths, folders };
 };
 
 /** Picks the members that count out of one layer after the other: their bytes, and what they are. */
 class Picker {
   readonly #wanted: PathSet;
-  #later: readonly PathSet[] = [];
+  #later: readonly Contents[] = [];
+  /** Folders that a later layer has, and that stand in the result already. */
+  readonly #early = new Set<string>();
   #keeps = false;
   #hash: Hash | undefined;
   #entry: RecordEntry | undefined;
@@ -63,7 +85,7 @@ class Picker {
     this.#wanted = wanted;
   }
 
-  reader(later: readonly PathSet[]): TarReader {
+  reader(later: readonly Contents[]): TarReader {
     this.#later = later;
     return new TarReader({
       entry: (entry) => this.#begin(entry),
@@ -77,13 +99,26 @@ class Picker {
 
   #begin(member: RecordEntry): void {
     const path = belowTop(member.path);
-    this.#keeps = this.#wanted.has(path) && !this.#later.some((paths) => paths.has(path));
+    const isLatest = !this.#later.some(({ paths }) => paths.has(path));
+    this.#keeps = this.#wanted.has(path) && isLatest && !this.#early.has(path.toString('latin1'));
     this.#hash = undefined;
+    if (member.type === 'dir' && !isLatest) this.#bringForward(path);
     if (!this.#keeps) return;
     this.entries++;
     const isLink = member.type === 'file' && member.target !== undefined;
     this.#entry = { ...member, path, ...(isLink && { target: belowTop(member.target as Buffer) }) };
     if (member.type === 'file' && !isLink) this.#hash = createHash('sha256');
+  }
+
+  /** A folder as a later layer has it, in the place of its first: it has to come before what lies in it. */
+  #bringForward(path: Buffer): void {
+    const name = path.toString('latin1');
+    const latest = this.#later.findLast(({ paths }) => paths.has(path))?.folders.get(name);
+    if (latest === undefined || this.#early.has(name) || !this.#wanted.has(path)) return;
+    this.#early.add(name);
+    this.entries++;
+    this.#raw.push(...latest.raw);
+    this.#records.push(formatRecord(latest.entry));
   }
 
   #end(): void {
@@ -107,13 +142,13 @@ class Picker {
  */
 export const foldLayers = async (options: FoldOptions): Promise<Folded> => {
   const { layers, wanted, into, members, signal } = options;
-  const paths: PathSet[] = [];
-  for (const layer of layers.slice(1)) paths.push(await pathsOf(layer, signal));
+  const later: Contents[] = [];
+  for (const layer of layers.slice(1)) later.push(await contentsOf(layer, signal));
   const picker = new Picker(wanted);
   const records = await open(members, 'wx', 0o600);
   const raw = async function* () {
     for (const [number, layer] of layers.entries()) {
-      const reader = picker.reader(paths.slice(number));
+      const reader = picker.reader(later.slice(number));
       for await (const chunk of chunksOf(layer, signal)) {
         reader.push(chunk);
         const taken = picker.take();
