@@ -6,7 +6,10 @@ import { excerpt, OutputTail } from './output.ts';
 import type { HookContext } from './types.ts';
 
 /** The container a hook means: of its service, running before not running, lowest replica number first. */
-export const containerOf = (hook: HookConfig, stack: Pick<Stack, 'containers'>): StackContainer | undefined => {
+export const containerOf = (
+  hook: HookConfig,
+  stack: Pick<Stack, 'containers'>,
+): StackContainer | undefined => {
   const rank = (it: StackContainer): number =>
     (it.details.state === 'running' ? 0 : 1e6) + (it.oneOff ? 1e5 : 0) + it.number;
   return stack.containers
