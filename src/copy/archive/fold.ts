@@ -169,7 +169,7 @@ export const foldLayers = async (options: FoldOptions): Promise<Folded> => {
   try {
     await pipeline(
       Readable.from(raw()),
-      createZstdCompress({ params: { [constants.ZSTD_c_checksumFlag]: 1 } }),
+      createZstdCompress({ chunkSize: chunkBytes, params: { [constants.ZSTD_c_checksumFlag]: 1 } }),
       summed,
       createWriteStream(into, { flags: 'wx', mode: 0o600 }),
       ...(signal === undefined ? [] : [{ signal }]),

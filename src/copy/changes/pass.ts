@@ -46,8 +46,8 @@ export const fingerprintsOf = async (
 };
 
 interface PassOptions {
-  /** Where the records of all entries are kept. */
-  readonly records: string;
+  /** Where the records of all entries are kept, if anybody needs them. */
+  readonly records?: string;
   /** Prefix of what is captured. */
   readonly into: string;
   readonly live: boolean;
@@ -56,7 +56,7 @@ interface PassOptions {
 }
 
 /**
- * Walks a tree once with one `find`, keeps every record, and hands on those that are not known, or not known
+ * Walks a tree once with one `find`, keeps every record if asked to, and hands on those that are not known, or not known
  * for sure, as they come. No object is made of the others, so that the walk costs little more than `find`
  * alone. Memory: 16 to 27 bytes an entry. Resolves with the entries as they are now.
  */
@@ -67,10 +67,10 @@ const passOver = async (
 ): Promise<Seen> => {
   const known: Known = { fingerprint, seen, copied, since: momentOf(since) };
   const now = new Seen();
-  const out = await open(records, 'wx', 0o600);
+  const out = records === undefined ? undefined : await open(records, 'wx', 0o600);
   try {
     for await (const bytes of whole(streamRecords(source, { live, ...(signal && { signal }) }))) {
-      const kept = out.writeFile(bytes);
+      const kept = out?.writeFile(bytes);
       const found: Buffer[] = [];
       for (
         let start = 0, end = bytes.indexOf(0);
@@ -85,7 +85,7 @@ const passOver = async (
       await kept;
     }
   } finally {
-    await out.close();
+    await out?.close();
   }
   return now;
 };

@@ -1,4 +1,4 @@
-import { link, rm } from 'node:fs/promises';
+import { link } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { makeFolderIn, removeTree } from '../../base/disk.ts';
 import { messageOf } from '../../base/errors.ts';
@@ -75,17 +75,14 @@ const addLayer = async (
 ): Promise<WarmArchive> => {
   const { task, source, fingerprint, base } = warm;
   const number = warm.layers.length;
-  const records = `${sourceRecordsPath(snapshot, task.path)}.warm`;
   const stamp = await takeStamp(workPath(snapshot), { flush: source, ...(signal && { signal }) });
   const { captured, seen } = await captureChanges(warm, {
-    records,
-    into: `${records}.${number}`,
+    into: `${sourceRecordsPath(snapshot, task.path)}.warm.${number}`,
     live: true,
     archiveOnly: true,
     signal,
   });
   await stamp.assertForward();
-  await rm(records);
   const layers = captured.archive === undefined ? warm.layers : [...warm.layers, captured.archive];
   // What went under tar's hands and came back may look as it did before, and not be there.
   const copied =
