@@ -44,7 +44,7 @@ const coldPeers = ['cp', 'rsync', 'ours'];
 const takesPart = (set: SetName, key: string): boolean =>
   set === 'million' ? key === 'ours' : set !== 'A-cold' || coldPeers.includes(key);
 
-const shown = ({ downtime, window, wall, cpu, written, peak, changed }: Turn): string =>
+const shown = ({ downtime, work: window, wall, cpu, written, peak, changed }: Turn): string =>
   [
     ...Object.entries({ downtime, window, total: wall, CPU: cpu }).map(
       ([name, seconds]) => `${name} ${seconds.toFixed(2)} s`,
@@ -58,11 +58,11 @@ const takeRounds = async (
   stack: Stack,
   set: SetName,
   program: string,
-  rounds: number,
+  { rounds, methods: chosen }: Options,
   tell: (turn: Turn) => Promise<void>,
 ): Promise<void> => {
-  const methods = methodsFor(stack, program).filter(({ key }) => takesPart(set, key));
-  for (let round = 0; round < rounds; round++)
+  const methods = methodsFor(stack, program).filter(({ key }) => chosen.includes(key) && takesPart(set, key));
+  for (let round = 0; round < (set === 'million' ? 1 : rounds); round++)
     // Each round begins with another method: none always comes after the same one.
     for (let place = 0; place < methods.length; place++) {
       const method = methods[(round + place) % methods.length];
@@ -83,8 +83,7 @@ const takeAll = async (options: Options, folder: string): Promise<readonly Turn[
     if (wanted.length === 0) continue;
     await using stack = await makeStack(folder, data, options.scale, signal);
     say(`${data.title}: ${stack.size.files} files, ${stack.size.bytes} bytes`);
-    for (const set of wanted)
-      await takeRounds(stack, set, program, set === 'million' ? 1 : options.rounds, tell);
+    for (const set of wanted) await takeRounds(stack, set, program, options, tell);
   }
   return turns;
 };

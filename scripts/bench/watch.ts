@@ -8,6 +8,8 @@ export interface Absence {
   readonly downtime: number;
   /** From the last one that ended until the first one that runs again. */
   readonly window: number;
+  /** From the last one that the engine has stopped until the first one was asked to start. */
+  readonly work: number;
 }
 
 interface EngineEvent {
@@ -18,18 +20,24 @@ interface EngineEvent {
 /** Limit of the wait for events of what has happened already, ms. */
 const limitMs = 10_000;
 
-const absenceOf = (events: readonly EngineEvent[]): Absence => {
-  const times = (action: string): number[] =>
-    events.filter((event) => event.Action === action).map((event) => event.timeNano / 1e9);
+/**
+ * Who asks for a start says when (`asked`, seconds since 1970), or the engine does: our own tool puts back the
+ * restart policy of a container just before, which is an event.
+ */
+const absenceOf = (events: readonly EngineEvent[], asked: number | undefined): Absence => {
+  const times = (...actions: readonly string[]): number[] =>
+    events.filter((event) => actions.includes(event.Action)).map((event) => event.timeNano / 1e9);
+  const stopped = Math.max(...times('stop'));
   return {
     downtime: Math.max(...times('start')) - Math.min(...times('kill')),
     window: Math.min(...times('start')) - Math.max(...times('die')),
+    work: (asked ?? Math.min(...times('update', 'start').filter((time) => time > stopped))) - stopped,
   };
 };
 
 export interface Watch extends AsyncDisposable {
   /** Resolves when as many containers as there are have started since the watch began. */
-  readonly absence: () => Promise<Absence>;
+  readonly absence: (asked?: number) => Promise<Absence>;
 }
 
 /** Listens to what the engine itself says about the containers of a project: the same for every method. */
@@ -55,9 +63,9 @@ export const watchProject = (project: string, containers: number): Watch => {
       setTimeout(() => reject(problem), limitMs).unref();
     });
   return {
-    absence: async () => {
+    absence: async (asked) => {
       await Promise.race([all.promise, late()]);
-      return absenceOf(events);
+      return absenceOf(events, asked);
     },
     [Symbol.asyncDispose]: async () => {
       child.kill();

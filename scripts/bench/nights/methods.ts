@@ -54,7 +54,14 @@ const shell =
     return ['sh', '-ec', script, 'sh', project, file, stack.data, out, String(night)];
   };
 
-const start = 'docker compose -p "$project" -f "$file" start';
+const start = `date '+start asked at %s.%N'
+     docker compose -p "$project" -f "$file" start`;
+
+/** When a script asked for the start of the stack, seconds since 1970; our own tool says nothing of the kind. */
+export const askedIn = (stdout: string): number | undefined => {
+  const asked = /^start asked at ([\d.]+)$/m.exec(stdout)?.[1];
+  return asked === undefined ? undefined : Number(asked);
+};
 
 const inTree = async (out: string, night: Night, signal: AbortSignal): Promise<Content> =>
   contentOf(
@@ -98,7 +105,8 @@ const rsync = (stack: Stack): Method => ({
   command: shell(
     stack,
     `if [ "$night" = 1 ]; then rsync -aHAXS "$data/" "$out/1/"
-     else rsync -aHAXS --link-dest="$out/1" "$data/" "$out/$night/"; fi
+     else rsync -aHAXS --link-dest="$out/1" "$data/" "$out/$night/"
+     fi
      ${start}`,
   ),
   content: inTree,

@@ -2,6 +2,7 @@ import { tmpdir } from 'node:os';
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { BenchProblem } from '../say.ts';
+import { type Method, titles } from './methods.ts';
 
 const setNames = ['A', 'A-cold', 'B', 'C', 'million'] as const;
 export type SetName = (typeof setNames)[number];
@@ -12,19 +13,21 @@ export interface Options {
   /** 1 is the full size. */
   readonly scale: number;
   readonly sets: readonly SetName[];
+  readonly methods: readonly Method['key'][];
   /** Absolute folder for all data and backups; its file system is what is measured. */
   readonly folder: string;
   /** Where each turn is written as a line of JSON. */
   readonly raw: string | undefined;
 }
 
-const usage = `npm run bench:nights -- [--rounds N] [--scale S] [--sets A,A-cold,B,C] [--million] [--folder DIR] [--raw FILE]
-  --rounds N    turns of each method (default 5)
-  --scale S     size of the data, 1 = 3 GB, 200,000 files … (default 1; 0.02 for a quick try)
-  --sets LIST   which data (default A,A-cold,B,C)
-  --million     then two snapshots of a million files, ours alone
-  --folder DIR  where data and backups are written; its file system is what is measured (default: the system's /tmp)
-  --raw FILE    where each turn is written as a line of JSON`;
+const usage = `npm run bench:nights -- [options]
+  --rounds N      turns of each method (default 5)
+  --scale S       size of the data, 1 = 3 GB, 200,000 files … (default 1; 0.02 for a quick try)
+  --sets LIST     which data (default A,A-cold,B,C)
+  --million       then two snapshots of a million files, ours alone
+  --methods LIST  which methods (default ${Object.keys(titles).join(',')})
+  --folder DIR    for data and backups; its file system is what is measured (default: the system's /tmp)
+  --raw FILE      where each turn is written as a line of JSON`;
 
 const positive = (name: string, text: string): number => {
   const value = Number(text);
@@ -39,18 +42,20 @@ const parse = (argv: readonly string[]) =>
       rounds: { type: 'string', default: '5' },
       scale: { type: 'string', default: '1' },
       sets: { type: 'string', default: 'A,A-cold,B,C' },
+      methods: { type: 'string', default: Object.keys(titles).join(',') },
       million: { type: 'boolean', default: false },
       folder: { type: 'string', default: tmpdir() },
       raw: { type: 'string' },
     },
   }).values;
 
-const setsOf = (list: string, million: boolean): readonly SetName[] => {
-  const names = [...(list === '' ? [] : list.split(',')), ...(million ? ['million'] : [])];
-  const unknown = names.filter((name) => !setNames.some((known) => known === name));
+/** The names of a list with commas, in the order of those there are. */
+const chosen = <T extends string>(option: string, list: string, known: readonly T[]): readonly T[] => {
+  const names = list.split(',').filter((name) => name !== '');
+  const unknown = names.filter((name) => !known.some((one) => one === name));
   if (unknown.length > 0)
-    throw new BenchProblem(`--sets knows ${setNames.join(', ')}, not ${unknown.join(', ')}`, [usage]);
-  return setNames.filter((name) => names.includes(name));
+    throw new BenchProblem(`--${option} knows ${known.join(', ')}, not ${unknown.join(', ')}`, [usage]);
+  return known.filter((name) => names.includes(name));
 };
 
 /** The options on the command line. Throws a `BenchProblem` for anything else that stands there. */
@@ -66,7 +71,8 @@ export const readOptions = (argv: readonly string[]): Options => {
   return {
     rounds,
     scale: positive('scale', values.scale),
-    sets: setsOf(values.sets, values.million),
+    sets: chosen('sets', `${values.sets}${values.million ? ',million' : ''}`, setNames),
+    methods: chosen('methods', values.methods, Object.keys(titles) as Method['key'][]),
     folder: resolve(values.folder),
     raw: values.raw === undefined ? undefined : resolve(values.raw),
   };

@@ -13,7 +13,7 @@ interface Column {
 
 const columns: readonly Column[] = [
   { title: 'downtime, s', measure: (turn) => turn.downtime, digits: 2 },
-  { title: 'window, s', measure: (turn) => turn.window, digits: 2 },
+  { title: 'window, s', measure: (turn) => turn.work, digits: 2 },
   { title: 'total, s', measure: (turn) => turn.wall, digits: 2 },
   { title: 'CPU, s', measure: (turn) => turn.cpu, digits: 2 },
   { title: 'written, MB', measure: (turn) => turn.written / 1e6, digits: 0 },

@@ -5,7 +5,7 @@ import { run } from '../run.ts';
 import { BenchProblem } from '../say.ts';
 import { type Absence, watchProject } from '../watch.ts';
 import { type Inside, insideOf, walkSeconds } from './inside.ts';
-import type { Content, Method, Night } from './methods.ts';
+import { askedIn, type Content, type Method, type Night } from './methods.ts';
 import type { SetName } from './options.ts';
 import type { Stack } from './stack.ts';
 
@@ -101,7 +101,7 @@ const takeTurn = async (
   {
     await using watch = watchProject(stack.project, stack.containers);
     measured = await measure(method.command(out, night), stack.folder, signal);
-    absence = await watch.absence();
+    absence = await watch.absence(askedIn(measured.stdout));
   }
   await rm(stamp, { force: true });
   await writeFile(stamp, '');
