@@ -3,7 +3,7 @@ import type { SetName } from './options.ts';
 import { type Measure, of, ratio } from './select.ts';
 import type { Turn } from './turn.ts';
 
-/** A promise, and what was measured; NaN where it was not. */
+/** A promise, and what was measured. */
 export interface Judged {
   readonly title: string;
   readonly measured: number;
@@ -36,7 +36,7 @@ const firstWindow = (turns: readonly Turn[], set: SetName): number => {
   return median(of(turns, set, 'ours', 1).map((turn, at) => turn.work / (second[at]?.work ?? Number.NaN)));
 };
 
-/** Everything promised of the sets that were measured. */
+/** Everything promised of the sets and against the methods that were measured. */
 export const judge = (turns: readonly Turn[]): readonly Judged[] => {
   const times = (title: string, measured: number, most: number): Judged => ({
     title,
@@ -75,5 +75,7 @@ export const judge = (turns: readonly Turn[]): readonly Judged[] => {
     ['million', memory('a million files', 'million', 300)],
   ];
   const done = new Set(turns.map(({ set }) => set));
-  return all.filter(([set]) => done.has(set)).map(([, judged]) => judged);
+  return all
+    .filter(([set, { measured }]) => done.has(set) && !Number.isNaN(measured))
+    .map(([, judged]) => judged);
 };
