@@ -5,13 +5,14 @@ import { type RecordEntry, readRecords, sortRecords } from '../../snapshot/entri
 import { readIndex, writeIndex } from '../../snapshot/index-file.ts';
 import { gonePath, indexPath, partPath, sourceRecordsPath } from '../../snapshot/layout.ts';
 import { PathSet } from '../changes/path-set.ts';
+import { argumentOf } from '../changes/paths.ts';
 import { Differences } from '../differences.ts';
 import { isShared } from '../shared.ts';
 import type { Copied, CopyResult } from '../types.ts';
 import { TreeCount } from '../walk.ts';
 import type { Base, Delta, Part } from '../warm/types.ts';
 import { type Folded, foldLayers } from './fold.ts';
-import { writeGone } from './gone.ts';
+import { goneBefore, writeGone } from './gone.ts';
 
 type ArchiveDelta = Delta & { readonly form: 'archive' };
 
@@ -120,9 +121,13 @@ export const finishParts = async (
   const differences = new Differences(task, live);
   const placing = new Placing(base, base?.parts.length ?? 0, differences);
   const count = new TreeCount();
+  const gone: Buffer[] = [];
   const entries = async function* () {
     const earlier = base === undefined ? nothing() : readIndex(base.index);
-    for await (const rows of sideBySide(readRecords(source), readRecords(members), earlier)) {
+    const streams = [readRecords(source), readRecords(members), earlier, goneBefore(base)];
+    for await (const rows of sideBySide(...streams)) {
+      for (const [is, , was, went] of rows)
+        if (is === undefined) gone.push(argumentOf(((was ?? went) as RecordEntry).path));
       const batch = rows.map((row) => placing.place(row)).filter((entry) => entry !== undefined);
       for (const entry of batch) count.add({ ...entry, identity: String(entry.inode) });
       yield batch;
@@ -132,8 +137,7 @@ export const finishParts = async (
   await mkdir(dirname(join(snapshot, index)), { recursive: true, mode: 0o700 });
   await writeIndex(join(snapshot, index), entries(), signal);
   const parts: readonly Part[] = [...(base?.parts ?? []), ...(folded === undefined ? [] : [partOf(folded)])];
-  if (base !== undefined)
-    await writeGone(base, readRecords(source), join(snapshot, gonePath(task.path)), signal);
+  if (base !== undefined) await writeGone(gone, join(snapshot, gonePath(task.path)), signal);
   await Promise.all([rm(source), rm(members)]);
   let allocated = 0;
   for (const { path } of parts) allocated += (await stat(join(snapshot, path))).blocks * 512;

@@ -4,11 +4,8 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createZstdCompress, createZstdDecompress } from 'node:zlib';
-import { sideBySide } from '../../snapshot/entries/compare.ts';
 import type { RecordEntry } from '../../snapshot/entries/records.ts';
-import { readIndex } from '../../snapshot/index-file.ts';
 import { gonePath } from '../../snapshot/layout.ts';
-import { argumentOf } from '../changes/paths.ts';
 import type { Base } from '../warm/types.ts';
 
 const bare = (path: Buffer): RecordEntry => ({
@@ -33,7 +30,7 @@ const isThere = (path: string): Promise<boolean> =>
 
 /** The NUL-ended paths of a list of what is gone, in their order. */
 async function* readGone(file: string): AsyncGenerator<readonly RecordEntry[], void, void> {
-  if (!(await isThere(file))) return;
+  if (file === '' || !(await isThere(file))) return;
   let rest: Buffer = Buffer.alloc(0);
   for await (const chunk of createReadStream(file).pipe(createZstdDecompress())) {
     const bytes = Buffer.concat([rest, chunk as Buffer]);
@@ -50,28 +47,18 @@ async function* readGone(file: string): AsyncGenerator<readonly RecordEntry[], v
   }
 }
 
+/** What was gone before, in the order of sorted records; nothing where there is no such list. */
+export const goneBefore = (base: Base | undefined): AsyncIterable<readonly RecordEntry[]> =>
+  readGone(base === undefined ? '' : join(base.folder, gonePath(base.path)));
+
 /**
- * Writes what the files of an archive still hold although the source does not have it any more: what was gone
- * before and has not come back, and what went since. Whoever unpacks the files by hand removes these. Each
- * path begins with `./` and ends with a NUL.
+ * Writes what the files of an archive still hold although the source does not have it any more. Whoever
+ * unpacks the files by hand removes these. Each path begins with `./` and ends with a NUL.
  */
-export const writeGone = async (
-  base: Base,
-  source: AsyncIterable<readonly RecordEntry[]>,
-  file: string,
-  signal?: AbortSignal,
-): Promise<void> => {
-  const lines = async function* () {
-    const before = readGone(join(base.folder, gonePath(base.path)));
-    for await (const rows of sideBySide(source, readIndex(base.index), before)) {
-      const gone = rows.flatMap(([is, was, went]) => (is === undefined ? ((was ?? went)?.path ?? []) : []));
-      if (gone.length > 0) yield Buffer.concat(gone.map(argumentOf));
-    }
-  };
-  await pipeline(
-    Readable.from(lines()),
+export const writeGone = async (gone: readonly Buffer[], file: string, signal?: AbortSignal): Promise<void> =>
+  pipeline(
+    Readable.from([Buffer.concat(gone)]),
     createZstdCompress(),
     createWriteStream(file, { flags: 'wx', mode: 0o600 }),
     ...(signal === undefined ? [] : [{ signal }]),
   );
-};

@@ -52,6 +52,8 @@ interface PassOptions {
   readonly into: string;
   readonly live: boolean;
   readonly archiveOnly?: boolean;
+  /** Nobody will look for changes after this pass: the entries need not be remembered. */
+  readonly last?: boolean;
   readonly signal: AbortSignal | undefined;
 }
 
@@ -63,7 +65,7 @@ interface PassOptions {
 const passOver = async (
   { source, fingerprint, seen, copied, since }: Source,
   changed: (entries: readonly RecordEntry[]) => void,
-  { records, live, signal }: PassOptions,
+  { records, live, last = false, signal }: PassOptions,
 ): Promise<Seen> => {
   const known: Known = { fingerprint, seen, copied, since: momentOf(since) };
   const now = new Seen();
@@ -78,7 +80,7 @@ const passOver = async (
         start = end + 1, end = bytes.indexOf(0, start)
       ) {
         fingerprint.read(bytes, start, end, 'source');
-        now.add(fingerprint.low, fingerprint.high);
+        if (!last) now.add(fingerprint.low, fingerprint.high);
         if (isChanged(known, bytes, start, end)) found.push(bytes.subarray(start, end + 1));
       }
       for await (const batch of parseRecords(found)) changed(batch);

@@ -36,6 +36,7 @@ export const captureDelta = async (
     into: `${records}.delta`,
     live: false,
     archiveOnly: form === 'archive',
+    last: true,
     signal: options.signal,
   });
   const settled = options.quiet ? stamp.since : warm.since;
