@@ -24,8 +24,8 @@ const entryOf = async (path: string): Promise<CatalogEntry> => {
   }
 };
 
-/** All snapshots in a backups folder, by name and so by time within an instance. Empty without the folder. */
-export const readCatalog = async (backups: string): Promise<readonly CatalogEntry[]> => {
+/** Names of the snapshot folders in a backups folder, sorted. Empty without the folder. */
+const namesIn = async (backups: string): Promise<readonly string[]> => {
   const entries = await readdir(backups, { withFileTypes: true }).catch((error: unknown) => {
     if (errnoOf(error) === 'ENOENT') return [];
     throw new StackBackupError('backups-unusable', `the backups folder ${backups} cannot be read`, {
@@ -33,18 +33,29 @@ export const readCatalog = async (backups: string): Promise<readonly CatalogEntr
       next: 'Check the path (`backups:` or --backups) and your permissions.',
     });
   });
-  const names = entries
+  return entries
     .filter((entry) => entry.isDirectory() && parseSnapshotName(entry.name) !== undefined)
     .map((entry) => entry.name)
     .sort();
+};
+
+/** All snapshots in a backups folder, by name and so by time within an instance. Empty without the folder. */
+export const readCatalog = async (backups: string): Promise<readonly CatalogEntry[]> => {
   const found: CatalogEntry[] = [];
-  for (const name of names) found.push(await entryOf(join(backups, name)));
+  for (const name of await namesIn(backups)) found.push(await entryOf(join(backups, name)));
   return found;
 };
 
-/** The newest snapshot of an instance with a valid manifest. */
-export const latestOf = (catalog: readonly CatalogEntry[], instance: string): CatalogEntry | undefined =>
-  catalog.findLast((entry) => entry.instance === instance && entry.manifest !== undefined);
+/** The newest snapshot of an instance with a valid manifest; of all the others not even the manifest is read. */
+export const newestOf = async (backups: string, instance: string): Promise<CatalogEntry | undefined> => {
+  const names = await namesIn(backups);
+  for (const name of names.toReversed()) {
+    if (parseSnapshotName(name)?.instance !== instance) continue;
+    const entry = await entryOf(join(backups, name));
+    if (entry.manifest !== undefined) return entry;
+  }
+  return undefined;
+};
 
 const isFolder = async (path: string): Promise<boolean> =>
   stat(path).then(
@@ -70,7 +81,7 @@ export const findSnapshot = async (
       (await isFolder(join(folder, reference)))
     )
       return join(folder, reference);
-    const latest = latestOf(await readCatalog(folder), reference.replace(/@latest$/, ''));
+    const latest = await newestOf(folder, reference.replace(/@latest$/, ''));
     if (latest !== undefined) return latest.path;
   }
   throw new StackBackupError('snapshot-unknown', `there is no snapshot ${reference}`, {

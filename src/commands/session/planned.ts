@@ -1,6 +1,6 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { latestOf, readCatalog } from '../../catalog/catalog.ts';
+import { newestOf } from '../../catalog/catalog.ts';
 import type { Instance } from '../../config/types.ts';
 import { tellsChanges } from '../../copy/changes/stamp.ts';
 import type { Measured } from '../../copy/types.ts';
@@ -36,8 +36,7 @@ const basesOf = (folder: string, manifest: Manifest): NonNullable<Experience['ba
 
 /** What the newest snapshot of the instance cost, and left. An unreadable catalog is no reason not to back up. */
 const experienceOf = async (instance: Instance): Promise<Experience | undefined> => {
-  const catalog = await readCatalog(instance.backups).catch(() => []);
-  const latest = latestOf(catalog, instance.name);
+  const latest = await newestOf(instance.backups, instance.name).catch(() => undefined);
   if (latest?.manifest === undefined) return undefined;
   const { path, manifest } = latest;
   const { maxMs, windowMs } = manifest.downtime;

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { lstat, rm, statfs, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { syncFileSystem } from '../../base/disk.ts';
 import { StackBackupError } from '../../base/errors.ts';
@@ -48,8 +49,16 @@ export interface Stamp {
   assertForward(): Promise<void>;
 }
 
+/** A server that holds the backups gives files its own time: the stamp needs a file of this kernel's. */
+const localFolder = async (folder: string): Promise<string> => {
+  for (const candidate of [folder, tmpdir()]) if (await tellsChanges(candidate)) return candidate;
+  throw new StackBackupError('copy-failed', `neither ${folder} nor ${tmpdir()} is on a local file system`, {
+    next: 'Set TMPDIR to a folder on a disk of this machine, or `warm: false` and `incremental: false`.',
+  });
+};
+
 /**
- * Takes the time of files, less a margin. `folder` is one of ours, on any local file system. With `flush`
+ * Takes the time of files, less a margin. `folder` is one of ours. With `flush`
  * the file system of that path is synced afterwards: what had been changed through a memory map before is
  * then write-protected, so that each later write moves the change time again. Only then is a file quiet
  * that looks as it did when it was copied (COPY-FACTS; git calls the others "racily clean").
@@ -58,14 +67,15 @@ export const takeStamp = async (
   folder: string,
   options: { readonly flush?: string; readonly signal?: AbortSignal } = {},
 ): Promise<Stamp> => {
-  const now = await fileClock(folder);
+  const place = await localFolder(folder);
+  const now = await fileClock(place);
   const tick = performance.now(); // after the file's: a process that has to wait in between sees no jump
   if (options.flush !== undefined) await syncFileSystem(options.flush, options.signal);
   return {
     since: now - marginNs,
     assertForward: async () => {
       const passed = performance.now() - tick; // before the file's, for the same reason
-      const went = Number((await fileClock(folder)) - now) / 1e6;
+      const went = Number((await fileClock(place)) - now) / 1e6;
       if (went < passed - jumpMs) throw new ClockSetBack();
     },
   };

@@ -149,7 +149,7 @@ const nightAfterNight = async (
         await removeTree(folder);
       }
     }),
-    { numRuns: 25, interruptAfterTimeLimit: 15_000, endOnFailure: true },
+    { numRuns: 25, interruptAfterTimeLimit: 8_000, endOnFailure: true },
   );
 };
 
