@@ -23,8 +23,8 @@ const shell = (script: string, ...args: readonly string[]): readonly string[] =>
   ...args,
 ];
 
-const sizeOf = async (folder: string, signal: AbortSignal): Promise<Size> => {
-  const { stdout } = await run(['find', folder, '-type', 'f', '-printf', '%s\n'], { signal });
+const sizeOf = async (folder: string, signal: AbortSignal, ...which: readonly string[]): Promise<Size> => {
+  const { stdout } = await run(['find', folder, '-type', 'f', ...which, '-printf', '%s\n'], { signal });
   return totalOf(stdout.split('\n').filter((line) => line !== ''));
 };
 
@@ -32,6 +32,13 @@ const totalOf = (sizes: readonly string[]): Size => ({
   files: sizes.length,
   bytes: sizes.reduce((sum, size) => sum + Number(size), 0),
 });
+
+/** The regular files in an archive. */
+const sizeIn = async (file: string, compression: string, signal: AbortSignal): Promise<Size> => {
+  const { stdout } = await run(['tar', '-tv', compression, '-f', file], { signal });
+  const files = stdout.split('\n').filter((line) => line.startsWith('-'));
+  return totalOf(files.map((line) => line.split(/\s+/)[2] ?? ''));
+};
 
 const linesOf = async (file: string): Promise<readonly string[]> =>
   (await readFile(file, 'utf8')).trimEnd().split('\n');
@@ -78,11 +85,7 @@ const archive = (stack: Stack): Method => ({
       out,
       ...stack.volumes.map((path) => path.replace(/^\//, '')),
     ),
-  result: async (out, signal) => {
-    const { stdout } = await run(['tar', '-tvzf', join(out, 'backup.tar.gz')], { signal });
-    const files = stdout.split('\n').filter((line) => line.startsWith('-'));
-    return totalOf(files.map((line) => line.split(/\s+/)[2] ?? ''));
-  },
+  result: (out, signal) => sizeIn(join(out, 'backup.tar.gz'), '--gzip', signal),
 });
 
 /** The tool, as anybody calls it who has no configuration. */
@@ -93,10 +96,16 @@ const ours = (stack: Stack, program: string): Method => ({
   result: async (out, signal) => {
     const name = (await readdir(out)).find((one) => one.startsWith(`${stack.project}-`)) ?? '';
     const snapshot = join(out, name);
-    const sums = await linesOf(join(snapshot, 'SHA256SUMS'));
+    const volumes = join(snapshot, 'volumes');
+    const archives = (await readdir(volumes)).filter((path) => path.endsWith('.tar.zst'));
+    const held = await Promise.all(archives.map((path) => sizeIn(join(volumes, path), '--zstd', signal)));
+    const plain = await sizeOf(volumes, signal, '!', '-name', '*.tar.zst');
+    const index = (await readdir(join(snapshot, 'index'))).map((path) => join(snapshot, 'index', path));
+    const { stdout } = await run(['zstd', '-dc', ...index], { signal });
     return {
-      ...(await sizeOf(join(snapshot, 'volumes'), signal)),
-      sums: sums.filter((line) => line.includes('  volumes/')).length,
+      files: held.reduce((sum, { files }) => sum + files, plain.files),
+      bytes: held.reduce((sum, { bytes }) => sum + bytes, plain.bytes),
+      sums: stdout.split('\n').filter((line) => line.includes('"sha256":')).length,
     };
   },
 });
