@@ -10,8 +10,8 @@ import { inLanes } from './lanes.ts';
 /** The copies that were made while the services ran, by mount name. */
 export type WarmCopies = ReadonlyMap<string, WarmCopy>;
 
-/** One at a time: the services need the disk and the processors, too. */
-const atOnce = 1;
+/** Copies at a time, as in the window: what makes them is last in line for disk and processors (`gentle`). */
+const atOnce = 2;
 
 /** What the window needs of a copy must lie ready, also where nothing is copied before. */
 const isPrepared = ({ warm, form, task }: PlannedCopy): boolean =>
