@@ -18,6 +18,7 @@ const rooms = [
   'replica',
   'notify',
   'commands',
+  'cli',
   'cli.ts',
   'main.ts',
   'index.ts',
@@ -28,7 +29,7 @@ const owners: Readonly<Record<string, (file: string) => boolean>> = {
   dockerode: (file) => file.startsWith('src/docker/'),
   execa: (file) => file === 'src/base/process.ts',
   zx: (file) => file.startsWith('scripts/'),
-  commander: (file) => file === 'src/cli.ts',
+  commander: (file) => file === 'src/cli.ts' || file.startsWith('src/cli/'),
   'log-update': (file) => file.startsWith('src/notify/'),
   ajv: (file) => file === 'src/base/schema.ts' || file.startsWith('src/config/check/'),
 };
@@ -45,9 +46,10 @@ interface Import {
   readonly target: string;
 }
 
+const text = (file: string): string => readFileSync(join(root, file), 'utf8');
+
 const importsOf = (file: string): Import[] => {
-  const text = readFileSync(join(root, file), 'utf8');
-  const found = text.matchAll(
+  const found = text(file).matchAll(
     /(?:^|\n)\s*(?:import|export)\b[^;'"]*?\bfrom\s+['"]([^'"]+)['"]|\bimport\(\s*['"]([^'"]+)['"]/g,
   );
   return [...found].map((match) => ({ file, target: match[1] ?? match[2] ?? '' }));
@@ -82,6 +84,15 @@ describe('the rooms', () => {
     expect(wrong).toEqual([]);
   });
 
+  it('load what does the work of a command only when it runs', () => {
+    const early = sources
+      .filter((file) => file.startsWith('src/cli'))
+      .filter((file) =>
+        /^import (?!type\b)[^;]*from '[^']*\/commands\/(?!session\/exit\.ts')/m.test(text(file)),
+      );
+    expect(early).toEqual([]);
+  });
+
   it('sees the imports it judges', () => {
     expect(all.some(({ target }) => target === 'dockerode')).toBe(true);
     expect(all.some(({ target }) => target === 'execa')).toBe(true);
@@ -90,7 +101,7 @@ describe('the rooms', () => {
 
   it('have under ten files a folder, and no drawer called utils', () => {
     const folders = Map.groupBy(sources, dirname);
-    folders.delete('src/commands'); // one file a verb, and there are many verbs
+    for (const verbs of ['src/commands', 'src/cli/verbs']) folders.delete(verbs); // one file a verb, and there are many verbs
     const crowded = [...folders].filter(([, files]) => files.length >= 10).map(([folder]) => folder);
     expect(crowded).toEqual([]);
     expect([...folders.keys()].filter((folder) => /\butils?\b|\bhelpers?\b/.test(folder))).toEqual([]);

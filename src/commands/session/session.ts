@@ -1,4 +1,4 @@
-import { type Clock, systemClock } from '../../base/clock.ts';
+import type { Clock } from '../../base/clock.ts';
 import { isLocked } from '../../base/lock.ts';
 import { chooseInstances } from '../../config/instances.ts';
 import { type LoadedConfig, loadConfig } from '../../config/load.ts';
@@ -9,7 +9,7 @@ import { lockOf } from '../../run/lock.ts';
 import { runningProjects } from '../../stack/observe.ts';
 
 /** The flags that every command knows. */
-export interface CommonFlags {
+interface CommonFlags {
   readonly config?: string;
   readonly backups?: string;
   readonly json: boolean;
@@ -42,8 +42,6 @@ export interface Session {
   readonly engine: Engine;
   readonly info: EngineInfo;
 }
-
-export { systemClock };
 
 /** The configuration that the flags and the current folder point to. */
 export const configOf = (world: World): Promise<LoadedConfig | undefined> =>

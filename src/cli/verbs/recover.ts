@@ -1,0 +1,29 @@
+import { Option } from 'commander';
+import type { Duration } from '../../base/duration.ts';
+import { common, durationOf, wait } from '../options.ts';
+import { withoutSuspension } from '../suspension.ts';
+import type { RawFlags, Verb } from '../types.ts';
+
+export const recoverVerb: Verb = (program, ended) =>
+  common(program.command('recover'))
+    .description(
+      'bring back what a run that died (kill -9, power loss) left down; every backup does it first',
+    )
+    .option('--dry-run', 'show what would be looked after, change nothing')
+    .addOption(
+      new Option(
+        '--wait-for-engine [duration]',
+        'wait so long until the engine answers, if there is something to recover (for boot)',
+      )
+        .argParser(durationOf)
+        .preset('10m')
+        .default(0, 'not at all'),
+    )
+    .addOption(wait())
+    .action((given: RawFlags & { dryRun?: boolean; waitForEngine: Duration; wait: Duration }) => {
+      withoutSuspension();
+      return ended(given, async (world) => {
+        const { recover } = await import('../../commands/recover.ts');
+        return await recover(world, { ...given, dryRun: given.dryRun === true });
+      });
+    });
