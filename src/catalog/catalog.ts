@@ -1,5 +1,5 @@
-import { readdir, stat } from 'node:fs/promises';
-import { basename, join, resolve } from 'node:path';
+import { readdir } from 'node:fs/promises';
+import { basename, join } from 'node:path';
 import { asStackBackupError, errnoOf, StackBackupError } from '../base/errors.ts';
 import { parseSnapshotName } from '../snapshot/layout.ts';
 import { readManifest } from '../snapshot/manifest.ts';
@@ -14,7 +14,8 @@ export interface CatalogEntry {
   readonly problem?: string;
 }
 
-const entryOf = async (path: string): Promise<CatalogEntry> => {
+/** One snapshot folder (absolute). */
+export const entryOf = async (path: string): Promise<CatalogEntry> => {
   const name = basename(path);
   const instance = parseSnapshotName(name)?.instance ?? name;
   try {
@@ -25,7 +26,7 @@ const entryOf = async (path: string): Promise<CatalogEntry> => {
 };
 
 /** Names of the snapshot folders in a backups folder, sorted. Empty without the folder. */
-const namesIn = async (backups: string): Promise<readonly string[]> => {
+export const namesIn = async (backups: string): Promise<readonly string[]> => {
   const entries = await readdir(backups, { withFileTypes: true }).catch((error: unknown) => {
     if (errnoOf(error) === 'ENOENT') return [];
     throw new StackBackupError('backups-unusable', `the backups folder ${backups} cannot be read`, {
@@ -55,36 +56,4 @@ export const newestOf = async (backups: string, instance: string): Promise<Catal
     if (entry.manifest !== undefined) return entry;
   }
   return undefined;
-};
-
-const isFolder = async (path: string): Promise<boolean> =>
-  stat(path).then(
-    (stats) => stats.isDirectory(),
-    () => false,
-  );
-
-/**
- * The folder that a person means: a path, a snapshot's name, or `<instance>` / `<instance>@latest` for its
- * newest one. Looked for in each of these backups folders. Rejects with `snapshot-unknown`.
- */
-export const findSnapshot = async (
-  reference: string,
-  backups: readonly string[],
-  cwd: string,
-): Promise<string> => {
-  const asPath = resolve(cwd, reference);
-  if (parseSnapshotName(basename(asPath)) !== undefined && (await isFolder(asPath))) return asPath;
-  for (const folder of backups) {
-    if (
-      basename(reference) === reference &&
-      parseSnapshotName(reference) &&
-      (await isFolder(join(folder, reference)))
-    )
-      return join(folder, reference);
-    const latest = await newestOf(folder, reference.replace(/@latest$/, ''));
-    if (latest !== undefined) return latest.path;
-  }
-  throw new StackBackupError('snapshot-unknown', `there is no snapshot ${reference}`, {
-    next: `\`stack-backup list\` shows those in ${backups.join(', ')}; a path to a snapshot folder works, too.`,
-  });
 };

@@ -1,16 +1,19 @@
-import { findSnapshot } from '../catalog/catalog.ts';
+import { resolveSnapshot } from '../catalog/reference.ts';
 import { renderShow } from '../catalog/render.ts';
-import { readManifest } from '../snapshot/manifest.ts';
 import { backupsFolders } from './session/backups.ts';
 import { tellOfDead } from './session/dead-runs.ts';
 import { printJson, type World } from './session/session.ts';
+import { tellOfUnreadable } from './session/unreadable.ts';
 
 /** `stack-backup show <snapshot>`: what stands in its manifest. */
 export const show = async (world: World, reference: string): Promise<number> => {
   const folders = await backupsFolders(world);
   await tellOfDead(world, folders);
-  const folder = await findSnapshot(reference, folders, world.cwd);
-  const manifest = await readManifest(folder);
+  const { folder, manifest, unreadable } = await resolveSnapshot(reference, {
+    backups: folders,
+    cwd: world.cwd,
+  });
+  tellOfUnreadable(world, unreadable);
   if (world.flags.json) printJson(world, manifest);
   else
     world.stdout.write(

@@ -1,6 +1,6 @@
 import { formatBytes, formatCount, plural } from '../base/text/amount.ts';
 import { printable } from '../base/text/printable.ts';
-import { findSnapshot } from '../catalog/catalog.ts';
+import { foldersToCheck } from '../catalog/reference.ts';
 import { sharersOf } from '../catalog/sharers.ts';
 import { readers } from '../copy/readers.ts';
 import { type Verification, verifySnapshot } from '../snapshot/verify.ts';
@@ -28,7 +28,8 @@ export const verify = async (world: World, references: readonly string[]): Promi
   await tellOfDead(world, folders);
   // All are found before the first is read: a misspelt name is told at once.
   const found: string[] = [];
-  for (const reference of references) found.push(await findSnapshot(reference, folders, world.cwd));
+  for (const reference of references)
+    found.push(...(await foldersToCheck(reference, { backups: folders, cwd: world.cwd })));
   let ok = true;
   for (const folder of found) {
     const result = await verifySnapshot(folder, { readers, signal: world.signal });

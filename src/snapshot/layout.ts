@@ -112,6 +112,9 @@ export const wallClockOf = (stamp: string): number => {
   return date.setUTCHours(hour, minute, second);
 };
 
+/** What clocks of a time zone (IANA name) show at a moment, counted like `wallClockOf`. */
+export const wallClockIn = (date: Date, timezone: string): number => wallClockOf(stampOf(date, timezone));
+
 /** The parts of a snapshot's folder name; undefined when it is not one. Its time is for people: the manifest has the moment. */
 export const parseSnapshotName = (name: string): SnapshotName | undefined => {
   const match = /^([^/\0]+)-(\d{8}-\d{6})$/.exec(name);

@@ -12,7 +12,7 @@ export const listVerb: Verb = (program, ended) =>
 export const showVerb: Verb = (program, ended) =>
   common(program.command('show'))
     .description('what stands in the manifest of a snapshot')
-    .argument('<snapshot>', 'a name, a path, or <instance> for its newest')
+    .argument('<snapshot>', 'a name, a path, <instance> for its newest, or <instance>@<moment or tag>')
     .action((reference: string, given: RawFlags) =>
       ended(given, async (world) => (await import('../../commands/show.ts')).show(world, reference)),
     );
