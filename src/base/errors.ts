@@ -22,6 +22,8 @@ export type ErrorCode =
   | 'services-down'
   | 'verify-failed'
   | 'snapshot-unknown'
+  | 'restore-refused'
+  | 'restore-failed'
   | 'interrupted'
   | 'timeout'
   | 'internal';

@@ -20,16 +20,34 @@ export type Phase =
   | 'after-start'
   | 'hashing'
   | 'publishing'
-  | 'cleaning-up';
+  | 'cleaning-up'
+  /** Of a restore: what is to be overwritten is being made a snapshot of, while everything is down. */
+  | 'securing'
+  /** Of a restore: data is half the old and half the new. */
+  | 'restoring'
+  /** Of a restore: the dumps of databases are being loaded. */
+  | 'loading'
+  /** Of a restore: data is being set back to what it was. */
+  | 'rolling-back';
 
 export type Outcome = 'complete' | 'complete-with-warnings' | 'failed' | 'services-down' | 'interrupted';
+
+/** What became of the data that a restore was to overwrite. */
+export type DataState = 'untouched' | 'restored' | 'rolled-back' | 'half-restored';
 
 /**
  * What a run tells its listeners. Times are milliseconds, sizes are bytes. The run stamps `at` (ISO 8601)
  * and `instance` on each; schemas/event.schema.json describes the lines of `--json`.
  */
 export type EventBody =
-  | { readonly type: 'run-started'; readonly id: string; readonly snapshot: string; readonly project: string }
+  | {
+      readonly type: 'run-started';
+      readonly id: string;
+      readonly snapshot: string;
+      readonly project: string;
+      /** Of a restore: the snapshot that is put back. `snapshot` is its safety snapshot then. */
+      readonly restores?: string;
+    }
   | { readonly type: 'phase'; readonly phase: Phase }
   | {
       readonly type: 'wave';
@@ -75,6 +93,8 @@ export type EventBody =
   | {
       readonly type: 'run-finished';
       readonly outcome: Outcome;
+      /** Of a restore: which snapshot, and what became of the data. `path` is its safety snapshot then. */
+      readonly restore?: { readonly from: string; readonly data: DataState };
       /** Absolute path of the snapshot folder; absent when there is none. */
       readonly path?: string;
       readonly bytes: number;

@@ -193,6 +193,21 @@ const createEngine = (docker: Docker, address: string): Engine => {
       );
       return (found.Volumes ?? []).map((volume) => volume.Name);
     },
+    createVolume: async ({ name, driver, labels, options }) => {
+      await must(`create volume ${name}`, (abortSignal) =>
+        docker.createVolume({
+          Name: name,
+          Driver: driver,
+          Labels: { ...labels },
+          DriverOpts: { ...options },
+          abortSignal,
+        }),
+      );
+    },
+    removeVolume: async (name) => {
+      const remove = (abortSignal: AbortSignal) => docker.getVolume(name).remove({ abortSignal });
+      await call(`remove volume ${name}`, remove, { ok: 404 });
+    },
     imageDigests: async (imageId) => {
       const found = await call(`inspect image ${imageId}`, () => docker.getImage(imageId).inspect(), {
         ok: 404,

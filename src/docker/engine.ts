@@ -143,6 +143,10 @@ export interface Engine {
   volume(name: string): Promise<VolumeDetails | undefined>;
   /** Names of the volumes that carry this label (`key=value`). */
   volumes(label: string): Promise<readonly string[]>;
+  /** Makes a volume. One of that name and driver that is there already is success, and stays as it is. */
+  createVolume(volume: Omit<VolumeDetails, 'mountpoint'>): Promise<void>;
+  /** Removes a volume and what is in it; no such volume is success. Rejects while a container has it. */
+  removeVolume(name: string): Promise<void>;
   /** Repository digests (`repo@sha256:…`) of an image; empty when there are none or it is gone. */
   imageDigests(imageId: string): Promise<readonly string[]>;
   /** Resolves when the engine tells container events of a compose project, until the signal aborts. */

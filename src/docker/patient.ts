@@ -148,6 +148,8 @@ export const patientEngine = (engine: Engine, patience: Patience): PatientEngine
     setRestartPolicy: (id, policy) => patiently(() => engine.setRestartPolicy(id, policy)),
     volume: (name) => patiently(() => engine.volume(name)),
     volumes: (label) => patiently(() => engine.volumes(label)),
+    createVolume: (volume) => patiently(() => engine.createVolume(volume)),
+    removeVolume: (name) => patiently(() => engine.removeVolume(name)),
     imageDigests: (imageId) => patiently(() => engine.imageDigests(imageId)),
     watch: (project, onEvent, signal) => patiently(() => engine.watch(project, onEvent, signal)),
     removeHolders: (run) => patiently(() => engine.removeHolders(run)),

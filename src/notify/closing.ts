@@ -10,7 +10,29 @@ export type Finished = RunEvent & { readonly type: 'run-finished' };
 const downtime = (event: Finished): string =>
   event.downtimeMs > 0 ? `down ${formatDuration(event.downtimeMs)}` : 'no downtime';
 
+/** What became of the data, and with which words the services stand by it. */
+const restoreFacts = (
+  event: Finished,
+  { from, data }: NonNullable<Finished['restore']>,
+): readonly string[] => {
+  const total = `total ${formatDuration(event.totalMs)}`;
+  const safety = event.path === undefined ? [] : [`before it: ${event.path}`];
+  const isDown = event.outcome === 'services-down' ? ['SOME SERVICES ARE DOWN'] : [];
+  const words = {
+    restored: `restored from ${from}`,
+    'rolled-back': `NOT restored from ${from}, data as before`,
+    untouched: `NOT restored from ${from}, nothing was touched`,
+    'half-restored': `HALF RESTORED from ${from}, what uses the data stays down`,
+  } as const;
+  return [...isDown, words[data], downtime(event), total, ...safety];
+};
+
 const facts = (event: Finished): readonly string[] => {
+  if (event.restore !== undefined) return restoreFacts(event, event.restore);
+  return backupFacts(event);
+};
+
+const backupFacts = (event: Finished): readonly string[] => {
   const total = `total ${formatDuration(event.totalMs)}`;
   const size = [formatBytes(event.bytes), plural(event.files, 'file')];
   const without = event.path === undefined ? ['no snapshot'] : [];
@@ -39,15 +61,19 @@ const marks = {
 /** The one line that says how a run ended: where the snapshot lies, its size, files, downtime, total. */
 const closingLine = (event: Finished): Line => {
   const path =
-    event.path === undefined ? [] : [{ text: `  ${printable(event.path)}`, tone: 'strong' } as const];
+    event.path === undefined || event.restore !== undefined
+      ? []
+      : [{ text: `  ${printable(event.path)}`, tone: 'strong' } as const];
   return [marks[event.outcome], ` ${printable(event.instance)}`, ...path, `  ${facts(event).join(' · ')}`];
 };
 
 /** The same in words, without instance and mark. */
 export const closingText = (event: Finished): string =>
-  [...(event.path === undefined ? [] : [event.path]), ...facts(event)].join(' · ');
+  [...(event.path === undefined || event.restore !== undefined ? [] : [event.path]), ...facts(event)].join(
+    ' · ',
+  );
 
-/** Did the run leave a snapshot and every service as it was? */
+/** Did the run do what it was to do, and leave every service as it was? */
 export const wentWell = (event: Finished): boolean =>
   event.outcome === 'complete' || event.outcome === 'complete-with-warnings';
 

@@ -15,6 +15,10 @@ const phases: Readonly<Record<Phase, string>> = {
   hashing: 'hashing',
   publishing: 'publishing',
   'cleaning-up': 'cleaning up',
+  securing: 'keeping what will be overwritten',
+  restoring: 'putting the data back',
+  loading: 'loading dumps',
+  'rolling-back': 'setting the data back to what it was',
 };
 
 const waves = { stop: 'stopping', pause: 'freezing', unpause: 'thawing', start: 'starting' } as const;
@@ -38,7 +42,9 @@ const sizes = ({ bytes, entries }: { readonly bytes: number; readonly entries: n
 export const sentence = (event: RunEvent): string => {
   switch (event.type) {
     case 'run-started':
-      return `snapshot ${event.snapshot} of project ${event.project} (run ${event.id})`;
+      return event.restores === undefined
+        ? `snapshot ${event.snapshot} of project ${event.project} (run ${event.id})`
+        : `restore of ${event.restores} into project ${event.project} (run ${event.id})`;
     case 'phase':
       return phases[event.phase];
     case 'wave':

@@ -23,12 +23,44 @@ export type JournalWayBack = Omit<WayBack, 'project' | 'postStart'> & {
   readonly postStart?: readonly string[];
 };
 
+/** What a run is for. A journal without it is that of a backup. */
+type RunKind = 'backup' | 'restore' | 'drill';
+
+/** A mount that a restore overwrites. */
+interface JournalPutBack {
+  /** Its name in the manifest of the snapshot. */
+  readonly mount: string;
+  readonly kind: 'volume' | 'bind';
+  /** Volume or host path that it is put back into. */
+  readonly name: string;
+  /** Host path, for `host`. */
+  readonly source: string;
+  readonly method: 'host' | 'api';
+  /** The restore makes the volume: nothing of it was there before. */
+  readonly created?: true;
+  /** Subtrees that are put back instead of all, base64 of their bytes. */
+  readonly paths?: readonly string[];
+}
+
+/** What is needed to finish a restore that died, or to undo it. */
+interface JournalRestore {
+  /** Absolute path of the snapshot that is restored. */
+  readonly from: string;
+  readonly mounts: readonly JournalPutBack[];
+  readonly devices: boolean;
+  /** Folder name of the safety snapshot in the backups folder, as soon as it is complete. */
+  readonly safety?: string;
+}
+
 /**
  * What a run leaves on disk before its first effect, so that whoever finds it can bring the services back.
  * Removed when the run has ended with everything in place.
  */
 export interface Journal {
   readonly version: 1;
+  readonly kind?: RunKind;
+  /** Of a restore only. */
+  readonly restore?: JournalRestore;
   readonly id: string;
   readonly instance: string;
   readonly project: string;
@@ -73,12 +105,12 @@ export const removeJournal = async (path: string): Promise<void> => {
 };
 
 export interface JournalFile {
-  /** Records that a phase begins; on disk when it resolves. */
-  enter(phase: Phase): Promise<void>;
+  /** Records that a phase begins, and what else has come to be; on disk when it resolves. */
+  enter(phase: Phase, also?: Partial<Journal>): Promise<void>;
   /** Records that a container had ended by itself. */
   noteEnded(id: string): Promise<void>;
   /** The run is over, and has told this outcome, but these containers are still to be put back. */
-  leave(told: Outcome, containers: readonly JournalContainer[]): Promise<void>;
+  leave(told: Outcome, containers: readonly JournalContainer[], phase?: Phase): Promise<void>;
   /** The run is over and nothing is left to put back. */
   close(): Promise<void>;
 }
@@ -96,12 +128,12 @@ export const openJournal = async (path: string, first: Omit<Journal, 'process'>)
   };
   await change({});
   return {
-    enter: (phase) => change({ phase }),
+    enter: (phase, also = {}) => change({ ...also, phase }),
     noteEnded: (id) => {
       const noted = journal.containers.map((one) => (one.id === id ? { ...one, ended: true as const } : one));
       return change({ containers: noted });
     },
-    leave: (told, containers) => change({ phase: 'starting', told, containers }),
+    leave: (told, containers, phase = 'starting') => change({ phase, told, containers }),
     close: async () => {
       await last.catch(() => undefined);
       await removeJournal(path);

@@ -1,5 +1,5 @@
 import type { StackBackupError } from '../base/errors.ts';
-import type { EventBody, Outcome, Warning } from '../base/events.ts';
+import type { DataState, EventBody, Outcome, Warning } from '../base/events.ts';
 import type { Manifest, SnapshotType } from '../snapshot/types.ts';
 import { downtimeOf, type Ledger, windowOf } from './quiet/ledger.ts';
 import { momentOf, type Run } from './run.ts';
@@ -11,9 +11,30 @@ export interface DownContainer {
   readonly reason: string;
 }
 
+/** What a restore was about, and what became of it. */
+interface RestoreRecord {
+  /** Name of the snapshot that was to be put back, and where it lies. */
+  readonly from: string;
+  readonly folder: string;
+  readonly data: DataState;
+  /** Folder name of the safety snapshot, when it was complete. */
+  readonly safety?: string;
+  /** Volumes and host paths that were to be overwritten. */
+  readonly mounts: readonly string[];
+  /** Volumes among them that were not there before. */
+  readonly created: readonly string[];
+  /** Subtrees that were put back instead of all, base64 of their bytes. */
+  readonly paths?: readonly string[];
+  /** Dumps that were loaded instead, by their path in the snapshot. */
+  readonly dumps?: readonly string[];
+}
+
 /** What is known of a run when it is over: its line in the history, good or bad. */
 export interface RunRecord {
   readonly version: 1;
+  /** Absent: a backup. Of a restore `snapshot` and `path` are its safety snapshot. */
+  readonly kind?: 'restore';
+  readonly restore?: RestoreRecord;
   readonly run: string;
   readonly instance: string;
   readonly project: string;
@@ -104,6 +125,9 @@ export const closingEvents = (record: RunRecord): readonly EventBody[] => [
   {
     type: 'run-finished',
     outcome: record.outcome,
+    ...(record.restore === undefined
+      ? {}
+      : { restore: { from: record.restore.from, data: record.restore.data } }),
     ...(record.path === undefined ? {} : { path: record.path }),
     bytes: record.bytes,
     files: record.files,

@@ -29,6 +29,8 @@ export interface BackupOptions {
   readonly tags: Readonly<Record<string, string>>;
   readonly note: string;
   readonly toolVersion: string;
+  /** ISO 8601: the snapshot is not to be removed before. */
+  readonly pinnedUntil?: string;
 }
 
 export interface BackupTools {

@@ -98,6 +98,8 @@ export interface Manifest {
   readonly type: SnapshotType;
   readonly tags: Readonly<Record<string, string>>;
   readonly note: string;
+  /** ISO 8601: not to be removed before, whatever retention says. */
+  readonly pinnedUntil?: string;
   readonly outcome: 'complete' | 'complete-with-warnings';
   readonly timezone: string;
   /** ISO 8601. */

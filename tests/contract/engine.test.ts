@@ -63,6 +63,21 @@ volumes: { data: {} }
     });
   });
 
+  it('makes a volume with its labels, leaves one that is there as it is, and removes it', async () => {
+    const name = randomName('volume');
+    const volume = { name, driver: 'local', labels: { a: 'b' }, options: {} };
+    try {
+      await engine.createVolume(volume);
+      await engine.createVolume({ ...volume, labels: { a: 'other' } });
+      expect(await engine.volume(name)).toMatchObject(volume);
+    } finally {
+      await engine.removeVolume(name);
+    }
+    await engine.removeVolume(name);
+    expect(await engine.volume(name)).toBeUndefined();
+    await expect(engine.removeVolume(`${stack.project}_data`)).rejects.toThrow(/in use/);
+  });
+
   it('says 404 of a container that is not there, and undefined of such a volume', async () => {
     await expect(engine.inspect('no-such')).rejects.toMatchObject({
       code: 'engine-failed',

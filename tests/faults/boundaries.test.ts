@@ -17,10 +17,13 @@ import type { FaultKind } from './boundaries/inject/order.ts';
 import { faultLanes } from './boundaries/lanes.ts';
 import { observe } from './boundaries/observe.ts';
 
-/** Every phase there is, but for one that no run enters. */
+/** Those that no backup enters: some are a restore's own. */
+const notOfBackups = ['checking', 'cleaning-up', 'securing', 'restoring', 'loading', 'rolling-back'];
+
+/** Every phase there is in a backup. */
 const phases = (): readonly string[] => {
   const schema = JSON.parse(readFileSync(schemaPath('journal.schema.json'), 'utf8'));
-  return schema.properties.phase.enum.filter((phase: string) => !['checking', 'cleaning-up'].includes(phase));
+  return schema.properties.phase.enum.filter((phase: string) => !notOfBackups.includes(phase));
 };
 
 const journal = 'backups/.stack-backup/runs/<run>.json';

@@ -172,6 +172,10 @@ const phases: readonly Phase[] = [
   'hashing',
   'publishing',
   'cleaning-up',
+  'securing',
+  'restoring',
+  'loading',
+  'rolling-back',
 ];
 const amount = fc.oneof(fc.nat(), fc.constantFrom(0, 1, 999, 1e15), fc.double({ min: 0 }));
 const ms = fc.nat(1e9);

@@ -23,6 +23,7 @@ const byError: Readonly<Partial<Record<ErrorCode, number>>> = {
   'env-missing': exitCode.usage,
   'compose-invalid': exitCode.usage,
   'snapshot-unknown': exitCode.usage,
+  'restore-refused': exitCode.usage,
   locked: exitCode.locked,
   'verify-failed': exitCode.verifyFailed,
   'services-down': exitCode.servicesDown,

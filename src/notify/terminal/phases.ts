@@ -146,6 +146,8 @@ const words: Readonly<Partial<Record<Phase, readonly [string, string]>>> = {
   stopping: ['Stopping', ''],
   'while-stopped': ['While everything is quiet', ''],
   'after-start': ['After the start', ''],
+  securing: ['Keeping what will be overwritten', 'Kept what will be overwritten'],
+  loading: ['Loading dumps', 'Loaded dumps'],
 };
 
 const wordLines = (run: RunView, view: View, stand: Stand): readonly Line[] => {

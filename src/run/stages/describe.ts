@@ -24,6 +24,7 @@ export interface RunFacts {
   readonly type: SnapshotType;
   readonly tags: Readonly<Record<string, string>>;
   readonly note: string;
+  readonly pinnedUntil?: string;
   readonly toolVersion: string;
   readonly engine: EngineInfo;
   readonly started: Date;
@@ -153,6 +154,7 @@ export const manifestOf = (facts: RunFacts): Manifest => {
     type: facts.type,
     tags: facts.tags,
     note: facts.note,
+    ...(facts.pinnedUntil === undefined ? {} : { pinnedUntil: facts.pinnedUntil }),
     outcome: facts.warnings.some((warning) => warning.notice !== true)
       ? 'complete-with-warnings'
       : 'complete',
