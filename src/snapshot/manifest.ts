@@ -4,6 +4,7 @@ import { atomicWrite } from '../base/disk.ts';
 import { errnoOf, messageOf, StackBackupError } from '../base/errors.ts';
 import { loadSchema } from '../base/schema.ts';
 import { manifestName } from './layout.ts';
+import { seal, sealOf } from './manifest/seal.ts';
 import type { Manifest } from './types.ts';
 
 const schemaFile = 'manifest.schema.json';
@@ -24,13 +25,24 @@ const problemsOf = (value: unknown): readonly string[] => {
   });
 };
 
+const notAsWritten = 'its checksum does not fit, so it is not as it was written';
+
 const invalid = (folder: string, why: string, cause?: unknown): StackBackupError =>
   new StackBackupError('verify-failed', `the manifest of ${folder} is not valid: ${why}`, {
     cause,
     next: 'It was changed or damaged after it was written: use another snapshot or a replica of this one.',
   });
 
-/** Writes `manifest.json` (0600, durable). It is the commit of a snapshot: everything else is there before. */
+/** The manifest without the checksum that its file has of itself. */
+const unsealed = (value: object): object => {
+  const { checksum: _, ...manifest } = value as { readonly checksum?: unknown };
+  return manifest;
+};
+
+/**
+ * Writes `manifest.json` (0600, durable), with a checksum of itself. It is the commit of a snapshot: everything
+ * else is there before.
+ */
 export const writeManifest = async (folder: string, manifest: Manifest): Promise<void> => {
   const problems = problemsOf(manifest);
   if (problems.length > 0)
@@ -38,12 +50,12 @@ export const writeManifest = async (folder: string, manifest: Manifest): Promise
       'internal',
       `a manifest was to be written that is not valid: ${problems.join('; ')}`,
     );
-  await atomicWrite(join(folder, manifestName), `${JSON.stringify(manifest, null, 2)}\n`, 0o600);
+  await atomicWrite(join(folder, manifestName), seal(unsealed(manifest)), 0o600);
 };
 
-const read = async (folder: string): Promise<string> => {
+const read = async (folder: string): Promise<Buffer> => {
   try {
-    return await readFile(join(folder, manifestName), 'utf8');
+    return await readFile(join(folder, manifestName));
   } catch (cause) {
     if (errnoOf(cause) === 'ENOENT')
       throw new StackBackupError('snapshot-unknown', `${folder} holds no ${manifestName}`, {
@@ -55,19 +67,25 @@ const read = async (folder: string): Promise<string> => {
 };
 
 /**
- * The manifest of a snapshot folder, checked against its schema. Rejects with `snapshot-unknown` when there
- * is none or a newer program wrote it, with `verify-failed` when it is damaged.
+ * The manifest of a snapshot folder, checked against its schema and, where it has one, its checksum. Rejects
+ * with `snapshot-unknown` when there is none or a newer program wrote it, with `verify-failed` when it is
+ * damaged.
  */
 export const readManifest = async (folder: string): Promise<Manifest> => {
-  const text = await read(folder);
+  const bytes = await read(folder);
+  const sealed = sealOf(bytes);
+  if (sealed === 'broken') throw invalid(folder, notAsWritten);
   let value: unknown;
   try {
-    value = JSON.parse(text);
+    value = JSON.parse(bytes.toString('utf8'));
   } catch (cause) {
     throw invalid(folder, messageOf(cause), cause);
   }
-  const version =
-    typeof value === 'object' && value !== null && 'version' in value ? value.version : undefined;
+  const { version, checksum } = (typeof value === 'object' && value !== null ? value : {}) as {
+    readonly version?: unknown;
+    readonly checksum?: unknown;
+  };
+  if (sealed === 'none' && checksum !== undefined) throw invalid(folder, notAsWritten);
   if (typeof version === 'number' && version > manifestVersion)
     throw new StackBackupError(
       'snapshot-unknown',
@@ -76,5 +94,5 @@ export const readManifest = async (folder: string): Promise<Manifest> => {
     );
   const problems = problemsOf(value);
   if (problems.length > 0) throw invalid(folder, problems.slice(0, 5).join('; '));
-  return value as Manifest;
+  return unsealed(value as Manifest) as Manifest;
 };

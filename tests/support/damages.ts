@@ -11,10 +11,12 @@ export const flip = async (file: string, at = 0): Promise<void> => {
   await writeFile(file, bytes);
 };
 
-/** Writes the manifest anew, as `edit` makes it. */
+/** Writes the manifest anew, as `edit` makes it, without a checksum: as an older program would have. */
 export const editManifest = async (folder: string, edit: (manifest: Manifest) => object): Promise<void> => {
   const file = join(folder, 'manifest.json');
-  const manifest = JSON.parse(await readFile(file, 'utf8')) as Manifest;
+  const { checksum: _, ...manifest } = JSON.parse(await readFile(file, 'utf8')) as Manifest & {
+    readonly checksum?: string;
+  };
   await writeFile(file, JSON.stringify(edit(manifest)));
 };
 

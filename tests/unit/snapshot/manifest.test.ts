@@ -1,8 +1,10 @@
+import { createHash } from 'node:crypto';
 import { readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { removeTree } from '../../../src/base/disk.ts';
 import { loadSchema } from '../../../src/base/schema.ts';
+import { sealOf } from '../../../src/snapshot/manifest/seal.ts';
 import { manifestSchemaId, readManifest, writeManifest } from '../../../src/snapshot/manifest.ts';
 import type { Manifest } from '../../../src/snapshot/types.ts';
 import { exampleManifest } from '../../support/made-snapshot.ts';
@@ -80,6 +82,45 @@ describe('a manifest', () => {
     expect(await readManifest(folder)).toEqual(exampleManifest());
     expect((await stat(join(folder, 'manifest.json'))).mode & 0o777).toBe(0o600);
     expect(await readFile(join(folder, 'manifest.json'), 'utf8')).toMatch(/^\{\n {2}"\$schema"/);
+  });
+
+  it('has a checksum of itself that anybody can check, and that no caller has to care for', async () => {
+    const stale = { ...exampleManifest(), checksum: '0'.repeat(64) };
+    await writeManifest(folder, stale);
+    const text = await readFile(join(folder, 'manifest.json'), 'utf8');
+    const written = JSON.parse(text) as { readonly checksum: string };
+    const rest = `${JSON.stringify(exampleManifest(), null, 2)}\n`;
+    expect(written.checksum).toBe(createHash('sha256').update(rest).digest('hex'));
+    expect(loadSchema('manifest.schema.json')(written)).toBe(true);
+    expect(await readManifest(folder)).toEqual(exampleManifest());
+  });
+
+  it('is found damaged whichever byte of it changes', async () => {
+    await writeManifest(folder, exampleManifest());
+    const file = join(folder, 'manifest.json');
+    const bytes = await readFile(file);
+    for (let at = 0; at < bytes.length; at++) {
+      const damaged = Buffer.from(bytes);
+      damaged[at] = (damaged[at] ?? 0) ^ (1 << (at % 8));
+      expect([at, sealOf(damaged)]).not.toEqual([at, 'whole']);
+    }
+    // Through the front door: a value, a blank, the version, the checksum itself, and all of its line.
+    const lastLine = Array.from({ length: 90 }, (_, place) => bytes.length - 1 - place);
+    const places = ['"note"', '  "run"', '"version": 1', '"checksum": "'].map((text) => {
+      const place = bytes.indexOf(text);
+      return text.startsWith(' ') ? place : place + text.length + (text.startsWith('"version') ? -1 : 4);
+    });
+    for (const place of [...places, ...lastLine]) {
+      const damaged = Buffer.from(bytes);
+      damaged[place] = (damaged[place] ?? 0) ^ 2;
+      await writeFile(file, damaged);
+      await expect(readManifest(folder)).rejects.toMatchObject({ code: 'verify-failed' });
+    }
+  });
+
+  it('of an older program has no checksum and is read all the same', async () => {
+    await writeFile(join(folder, 'manifest.json'), JSON.stringify(exampleManifest()));
+    expect(await readManifest(folder)).toEqual(exampleManifest());
   });
 
   it('that breaks the schema is never written', async () => {
