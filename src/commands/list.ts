@@ -1,6 +1,8 @@
 import { printable } from '../base/text/printable.ts';
 import { readCatalog } from '../catalog/catalog.ts';
-import { renderList } from '../catalog/render.ts';
+import { readRecords } from '../catalog/history.ts';
+import { type ListRow, renderList } from '../catalog/render.ts';
+import { verifiedOf } from '../catalog/verified.ts';
 import { backupsFolders } from './session/backups.ts';
 import { tellOfDead } from './session/dead-runs.ts';
 import { printJson, type World } from './session/session.ts';
@@ -9,7 +11,7 @@ import { printJson, type World } from './session/session.ts';
 export const list = async (world: World, instances: readonly string[]): Promise<number> => {
   const folders = await backupsFolders(world);
   await tellOfDead(world, folders);
-  const catalogs = await Promise.all(folders.map(readCatalog));
+  const catalogs = await Promise.all(folders.map(rowsOf));
   const entries = catalogs
     .flat()
     .filter((entry) => instances.length === 0 || instances.includes(entry.instance));
@@ -24,6 +26,15 @@ export const list = async (world: World, instances: readonly string[]): Promise<
       }),
     );
   return 0;
+};
+
+/** The snapshots of a folder, with what is known of them from those who verified them. */
+const rowsOf = async (backups: string): Promise<readonly ListRow[]> => {
+  const verified = verifiedOf(await readRecords(backups).catch(() => []));
+  return (await readCatalog(backups)).map((entry) => {
+    const verification = verified.get(entry.name);
+    return verification === undefined ? entry : { ...entry, verification };
+  });
 };
 
 /** Where it was looked matters most to whoever expected to see something. */

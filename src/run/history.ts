@@ -12,12 +12,20 @@ const endsWithinLine = async (file: FileHandle): Promise<boolean> => {
   return buffer[0] !== 0x0a;
 };
 
+/** What every line of the history has; `kind` is absent for a backup. */
+export interface HistoryLine {
+  readonly version: 1;
+  readonly kind?: string;
+  readonly instance: string;
+  readonly snapshot: string;
+}
+
 /**
- * Adds a run to the history, durably: one line of JSON (schemas/history.schema.json), appended in one
+ * Adds a line to the history, durably: one line of JSON (schemas/history.schema.json), appended in one
  * write, so that runs of several instances can end at the same time. Its folder must be there: it is that of
  * the journals.
  */
-export const appendHistory = async (backups: string, record: RunRecord): Promise<void> => {
+export const appendHistory = async (backups: string, record: HistoryLine): Promise<void> => {
   const path = historyPath(backups);
   const file = await open(path, 'a+', 0o600);
   try {

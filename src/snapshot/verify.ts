@@ -18,7 +18,7 @@ import { type Expected, Judge } from './verifying/judge.ts';
 import { checksumEntries, indexEntries, isPlainFile } from './verifying/sources.ts';
 import { Findings, type Verification } from './verifying/verification.ts';
 
-export type { Verification } from './verifying/verification.ts';
+export type { Problem, Verification } from './verifying/verification.ts';
 
 /** How trees and archives are read; `copy/` brings both (this room stands above it). */
 export interface SnapshotReaders {

@@ -5,15 +5,10 @@ import { type Cell, type Column, naturalWidth, table } from '../../base/text/tab
 import type { Line } from '../../base/text/tone.ts';
 import type { Manifest } from '../../snapshot/types.ts';
 import type { CatalogEntry } from '../catalog.ts';
+import type { Verified } from '../verified.ts';
 
 /** A snapshot and, where somebody looked, how its last verification ended. */
-export type ListRow = CatalogEntry & {
-  readonly verification?: {
-    readonly ok: boolean;
-    /** ISO 8601. */
-    readonly at: string;
-  };
-};
+export type ListRow = CatalogEntry & { readonly verification?: Verified };
 
 interface ListColumn extends Column {
   readonly title: string;
@@ -41,9 +36,9 @@ const outcome = ({ manifest }: ListRow): Cell => {
 
 const verified = ({ verification }: ListRow, now: Date): Cell => {
   if (verification === undefined) return { text: '-', tone: 'quiet' };
-  return verification.ok
-    ? { text: ago(verification.at, now), tone: 'good' }
-    : { text: `FAILED ${ago(verification.at, now)}`, tone: 'bad' };
+  const { ok, at, percent } = verification;
+  if (!ok) return { text: `DAMAGED ${ago(at, now)}`, tone: 'bad' };
+  return { text: percent === undefined ? ago(at, now) : `${percent}% ${ago(at, now)}`, tone: 'good' };
 };
 
 const columns: readonly ListColumn[] = [

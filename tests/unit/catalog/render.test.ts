@@ -204,7 +204,7 @@ describe('the list of snapshots', () => {
     expect(renderList(rows, { color: false, width: 110, now })).toMatchInlineSnapshot(`
       "SNAPSHOT              TYPE        CREATED   SIZE  FILES  DOWNTIME  OUTCOME    VERIFIED
       core-20261120-041500  scheduled   3 d ago  48 MB  1,103      none  complete   3 h ago
-      core-20261121-041500  pre-deploy  5 h ago  48 MB  1,103    12.9 s  1 warning  FAILED 1 h ago
+      core-20261121-041500  pre-deploy  5 h ago  48 MB  1,103    12.9 s  1 warning  DAMAGED 1 h ago
       core-20261121-051500                                               damaged    -
 
         ✗ core-20261121-051500: manifest.json is missing: the snapshot is not complete
@@ -216,7 +216,7 @@ describe('the list of snapshots', () => {
     expect(renderList(rows, { color: false, width: 60, now })).toMatchInlineSnapshot(`
       "SNAPSHOT               SIZE  OUTCOME    VERIFIED
       core-20261120-041500  48 MB  complete   3 h ago
-      core-20261121-041500  48 MB  1 warning  FAILED 1 h ago
+      core-20261121-041500  48 MB  1 warning  DAMAGED 1 h ago
       core-20261121-051500         damaged    -
 
         ✗ core-20261121-051500: manifest.json is missing: the
