@@ -1,3 +1,4 @@
+import type { RawDrill, RawDrills } from './drill/types.ts';
 import type { CopyForm, HookPhase, QuiesceMode } from './types.ts';
 
 /**
@@ -7,6 +8,7 @@ import type { CopyForm, HookPhase, QuiesceMode } from './types.ts';
 export interface RawConfig {
   readonly backups?: string;
   readonly timezone?: string;
+  readonly drills?: RawDrills;
   readonly instances?: Readonly<Record<string, RawInstance | null>>;
 }
 
@@ -27,6 +29,7 @@ export interface RawInstance {
   readonly logs?: boolean;
   readonly warm?: boolean;
   readonly incremental?: boolean;
+  readonly drill?: RawDrill;
   readonly limits?: {
     readonly health?: string;
     readonly downtime?: string;

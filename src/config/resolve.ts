@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import { labelOf, type Path, type Problem, problemsError } from './check/problem.ts';
 import { isTimezone } from './check/times.ts';
+import { drillOf } from './drill/resolve.ts';
 import { placeOf } from './file/document.ts';
 import type { Environment } from './file/interpolate.ts';
 import { readSecret, whyUnreadable } from './file/secret.ts';
@@ -150,6 +151,7 @@ const toInstance = (
     warm: raw.warm ?? true,
     incremental: raw.incremental ?? true,
     limits: limitsOf(raw.limits),
+    drill: drillOf(raw.drill, config.raw.drills, folder),
     from: 'config',
     configFile: config.file,
   };
@@ -178,5 +180,6 @@ export const instanceFromRunning = (project: string, backups: string, timezone: 
   warm: true,
   incremental: true,
   limits: limitsOf(undefined),
+  drill: drillOf(),
   from: 'running',
 });

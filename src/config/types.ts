@@ -1,4 +1,5 @@
 import type { Duration } from '../base/duration.ts';
+import type { DrillSettings } from './drill/types.ts';
 
 export type QuiesceMode = 'stop' | 'pause' | 'none';
 /** How a copy lies in the snapshot: as plain files, as an archive, or whichever suits the content. */
@@ -88,6 +89,7 @@ export interface Instance {
     /** How long an engine that has gone away is waited for before the services count as down. */
     readonly engine: Duration;
   };
+  readonly drill: DrillSettings;
   /** `config` or `running`: where this instance was found. */
   readonly from: 'config' | 'running';
   /** Absolute path of the configuration that names it. */

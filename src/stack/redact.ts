@@ -1,5 +1,12 @@
 const mask = '<redacted>';
 const secretName = /pass|secret|token|key|cred|auth|dsn|url|uri|salt|private/i;
+
+/** Whether a name (of a variable, an option) suggests that its value is secret. */
+export const isSecretName = (name: string): boolean => secretName.test(name);
+
+/** Whether a value is one that was masked. */
+export const isMasked = (value: string): boolean => value === mask;
+
 /** Shorter values (`1`, `true`, `db`) stand everywhere by chance. */
 const shortestSecret = 6;
 

@@ -1,3 +1,4 @@
+import { drillOf } from '../../src/config/drill/resolve.ts';
 import type { Instance } from '../../src/config/types.ts';
 import type { ContainerDetails, ContainerMount } from '../../src/docker/engine.ts';
 import { edgesOf } from '../../src/stack/edges.ts';
@@ -23,6 +24,7 @@ export const instanceWith = (over: Partial<Instance> = {}): Instance => ({
   warm: true,
   incremental: true,
   limits: { health: 120_000, downtime: 0, maxDowntime: 0, engine: 600_000 },
+  drill: drillOf(),
   from: 'running',
   ...over,
 });

@@ -44,6 +44,7 @@ const instanceRules = (name: string, instance: LooseInstance): Finding[] => {
     ...durationRule([...path, 'limits', 'downtime'], instance.limits?.downtime, 'allowed'),
     ...durationRule([...path, 'limits', 'max_downtime'], instance.limits?.max_downtime, 'allowed'),
     ...durationRule([...path, 'limits', 'engine'], instance.limits?.engine, 'refused'),
+    ...durationRule([...path, 'drill', 'health'], instance.drill?.health, 'refused'),
     ...hookRules(path, instance),
   ];
 };

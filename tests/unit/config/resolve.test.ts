@@ -50,6 +50,18 @@ describe('an instance', () => {
       warm: true,
       incremental: true,
       limits: { health: 120_000, downtime: 0, maxDowntime: 0, engine: 600_000 },
+      drill: {
+        rto: 0,
+        rpo: 0,
+        health: 300_000,
+        secrets: 'none',
+        environment: {},
+        leaveOut: [],
+        ignoreRows: [],
+        manual: [],
+        every: 30 * 86_400_000,
+        runbook: undefined,
+      },
       from: 'config',
       configFile: join(folder.path, 'backup.config.yaml'),
     });
@@ -60,6 +72,7 @@ describe('an instance', () => {
       'etc/backup.config.yaml': `
 backups: ../common
 timezone: Europe/Paris
+drills: { every: 8w, runbook: ../drills.md }
 instances:
   core:
     project: core-live
@@ -78,6 +91,15 @@ instances:
     warm: false
     incremental: false
     limits: { health: 30s, downtime: 5s, max_downtime: 1h30m, engine: 1m }
+    drill:
+      rto: 15m
+      rpo: 26h
+      health: 1m
+      secrets: [LICENSE]
+      environment: { app: { MAIL: false, PORT: 80, NAME: shop } }
+      leave_out: [mailer]
+      ignore_rows: ["queue_*"]
+      manual: [{ step: Point the name, owner: Operations }]
   shop:
 `,
       'etc/core.env': 'A=1\n',
@@ -102,6 +124,18 @@ instances:
       warm: false,
       incremental: false,
       limits: { health: 30_000, downtime: 5_000, maxDowntime: 5_400_000, engine: 60_000 },
+      drill: {
+        rto: 900_000,
+        rpo: 26 * 3_600_000,
+        health: 60_000,
+        secrets: ['LICENSE'],
+        environment: { app: { MAIL: 'false', PORT: '80', NAME: 'shop' } },
+        leaveOut: ['mailer'],
+        ignoreRows: ['queue_*'],
+        manual: [{ step: 'Point the name', owner: 'Operations' }],
+        every: 56 * 86_400_000,
+        runbook: join(folder.path, 'drills.md'),
+      },
       from: 'config',
       configFile: join(etc, 'backup.config.yaml'),
     });

@@ -27,7 +27,7 @@ const resolved = (node: Node): Node =>
 
 const maps: readonly (readonly [string, Node])[] = [
   ['(top)', schema],
-  ...['instance', 'service', 'limits', 'postgresHook', 'sqliteHook', 'commandHook'].map(
+  ...['instance', 'service', 'limits', 'drill', 'drills', 'postgresHook', 'sqliteHook', 'commandHook'].map(
     (name) => [name, definition(name)] as const,
   ),
 ];
@@ -83,6 +83,7 @@ describe('config.schema.json', () => {
     const defaults = {
       ...defaultsOf('instance'),
       limits: defaultsOf('limits'),
+      drill: defaultsOf('drill'),
       hooks: [
         { kind: 'postgres', service: 'db', ...defaultsOf('postgresHook') },
         { kind: 'sqlite', service: 'app', path: '/data/app.db', ...defaultsOf('sqliteHook') },

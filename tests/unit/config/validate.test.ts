@@ -46,7 +46,7 @@ instances:
       `17 problems
   backup.config.yaml:1:10: backups must be a path, not the number 5
   backup.config.yaml:2:11: timezone must be a known time zone; did you mean Europe/Berlin?
-  backup.config.yaml:3:1: unknown key 'extra'; known are backups, timezone, instances
+  backup.config.yaml:3:1: unknown key 'extra'; known are backups, timezone, drills, instances
   backup.config.yaml:6:14: instances.core.quiesce must be one of stop, pause, none, not "stopp"
   backup.config.yaml:7:20: instances.core.compose_files[1] is the same as [0]
   backup.config.yaml:8:11: instances.core.logs must be true or false, not "yes"
@@ -75,7 +75,7 @@ instances:
     ['backups: ""\n', '1:10: backups must not be empty'],
     ['"back\\nups": x\n', '1:1: unknown key "back\\nups"; did you mean \'backups\'?'],
     ['{ ? [a] : b }\n', '1:5: not valid YAML: a key must be text'],
-    ['<<: { backups: x }\n', '1:1: unknown key "<<"; known are backups, timezone, instances'],
+    ['<<: { backups: x }\n', '1:1: unknown key "<<"; known are backups, timezone, drills, instances'],
     [
       'instances:\n  core:\n    limits: 5m\n',
       '3:13: instances.core.limits must be a map of limits, not "5m"',

@@ -20,6 +20,8 @@ const places: Readonly<Record<string, readonly string[]>> = {
   service: ['services'],
   volume: ['volumes'],
   limits: ['limits'],
+  drill: ['drill'],
+  drills: ['drills'],
   hook: ['Hooks'],
   postgresHook: ['Hooks', 'kind: postgres'],
   sqliteHook: ['Hooks', 'kind: sqlite'],
