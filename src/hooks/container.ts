@@ -1,6 +1,6 @@
 import { asStackBackupError, StackBackupError } from '../base/errors.ts';
 import type { HookConfig } from '../config/types.ts';
-import type { ExecRequest } from '../docker/engine.ts';
+import type { Engine, ExecRequest } from '../docker/engine.ts';
 import type { Stack, StackContainer } from '../stack/types.ts';
 import { excerpt, OutputTail } from './output.ts';
 import type { HookContext } from './types.ts';
@@ -60,9 +60,15 @@ export interface Ended {
   readonly stderr: OutputTail;
 }
 
+/** What running a process in a container takes. */
+export interface ExecContext {
+  readonly engine: Pick<Engine, 'exec'>;
+  readonly signal: AbortSignal;
+}
+
 /** Runs a process in the hook's container and keeps what it wrote. Any exit code is an answer. */
 export const execute = async (
-  context: HookContext,
+  context: ExecContext,
   container: StackContainer,
   request: Omit<ExecRequest, 'stderr'> & { readonly keep?: number },
 ): Promise<Ended> => {

@@ -1,20 +1,13 @@
 import { createReadStream } from 'node:fs';
-import { open as openFile } from 'node:fs/promises';
 import { StackBackupError } from '../base/errors.ts';
 import type { PostgresHook } from '../config/types.ts';
 import type { ManifestDump } from '../snapshot/types.ts';
 import { execute, requireRunning } from './container.ts';
 import { fileNameOf, PartialDump } from './dump.ts';
 import { OutputTail, printable } from './output.ts';
-import {
-  accessOf,
-  askServer,
-  conninfo,
-  type PostgresAccess,
-  type PostgresServer,
-  postgresFailure,
-} from './postgres/server.ts';
-import { TocReader } from './postgres/toc.ts';
+import { countArchive, verifyArchive } from './postgres/archive.ts';
+import { conninfo, type PostgresAccess } from './postgres/psql.ts';
+import { accessOf, askServer, type PostgresServer, postgresFailure } from './postgres/server.ts';
 import type { HookContext, HookKind } from './types.ts';
 
 /** `"name"`, safe to print. */
@@ -57,55 +50,10 @@ const check = async (hook: PostgresHook, context: HookContext): Promise<void> =>
     );
 };
 
-/**
- * A data block of a custom-format archive ends with the integer 0, a block of large objects with two of
- * them; an integer is a sign byte and four bytes (PostgreSQL source, pg_backup_custom.c).
- */
-const endLength = { table: 5, blobs: 10 } as const;
-
-const endsWithZeros = async (path: string, count: number): Promise<boolean> => {
-  const file = await openFile(path, 'r');
-  try {
-    const { size } = await file.stat();
-    const end = Buffer.alloc(count, 1);
-    await file.read(end, 0, count, Math.max(0, size - count));
-    return end.every((byte) => byte === 0);
-  } finally {
-    await file.close();
-  }
-};
-
-/**
- * Proves that a file is a whole custom-format archive: `pg_restore --list` of the same container reads its
- * table of contents, and where that lists data the file ends where a data block ends (the list alone stands
- * at the beginning and would be read from half a file too).
- */
-export const verifyArchive = async (
-  context: HookContext,
-  access: PostgresAccess,
-  path: string,
-  what: string,
-): Promise<void> => {
-  const next = 'Run the backup again; if it stays, look at the file system of the backups folder.';
-  const toc = new TocReader();
-  const stdin = createReadStream(path);
-  const ended = await execute(context, access.container, {
-    command: ['pg_restore', '--list'],
-    stdin,
-    stdout: toc,
-  }).finally(() => stdin.destroy());
-  if (ended.exitCode !== 0)
-    throw postgresFailure(access, `${what} cannot be read back`, 'pg_restore', ended, next);
-  if (toc.entries < 1)
-    throw new StackBackupError('hook-failed', `${what} has no table of contents`, { next });
-  if (toc.lastData !== undefined && !(await endsWithZeros(path, endLength[toc.lastData])))
-    throw new StackBackupError('hook-failed', `${what} is cut off`, { next });
-};
-
 /** A dump that is written and proved but has no final name yet, and what the manifest is to say of it. */
 interface Proved {
   readonly dump: PartialDump;
-  readonly about: { readonly format: string; readonly database?: string };
+  readonly about: Pick<ManifestDump, 'format' | 'database' | 'tables'>;
 }
 
 const dumpDatabase = async (
@@ -128,7 +76,8 @@ const dumpDatabase = async (
   );
   if (ended.exitCode !== 0) throw postgresFailure(access, `${what} failed`, 'pg_dump', ended);
   await verifyArchive(context, access, dump.partial, what);
-  return { dump, about: { format: 'pg_dump custom', database } };
+  const tables = await countArchive(context, access, dump.partial, what);
+  return { dump, about: { format: 'pg_dump custom', database, tables } };
 };
 
 const completed = '-- PostgreSQL database cluster dump complete';

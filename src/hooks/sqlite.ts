@@ -1,73 +1,16 @@
-import { extname } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { StackBackupError } from '../base/errors.ts';
 import type { Warning } from '../base/events.ts';
-import { run as runProcess } from '../base/process.ts';
 import type { SqliteHook } from '../config/types.ts';
 import type { ManifestDump } from '../snapshot/types.ts';
 import { requireContainer } from './container.ts';
 import { fileNameOf, PartialDump } from './dump.ts';
-import { excerpt, printable } from './output.ts';
+import { printable } from './output.ts';
+import { operate } from './sqlite/operate.ts';
 import { locateDatabase } from './sqlite/place.ts';
-import type { SqliteAnswer, SqliteRequest } from './sqlite/process.ts';
+import type { SqliteAnswer } from './sqlite/process.ts';
 import type { HookContext, HookKind } from './types.ts';
 
-/** `.ts` from the sources, `.js` when built: the program lies beside this file in both. */
-const program = fileURLToPath(new URL(`./sqlite/process${extname(import.meta.url)}`, import.meta.url));
-
-/** Result codes of SQLite that mean damage: SQLITE_CORRUPT and SQLITE_NOTADB (sqlite.org/rescode.html). */
-const damage = new Set([11, 26]);
-const locked = new Set([5, 6]);
-const full = 13;
-
 const quoted = (hook: SqliteHook): string => `"${printable(hook.path, 200)}"`;
-
-const corrupt = (hook: SqliteHook, found: readonly string[]): StackBackupError => {
-  const lines = found.flatMap((line) => line.split('\n')).map((line) => printable(line, 200));
-  const more = lines.length > 5 ? ` | … ${lines.length - 5} more` : '';
-  return new StackBackupError(
-    'database-corrupt',
-    `the SQLite database ${quoted(hook)} is damaged: ${lines.slice(0, 5).join(' | ')}${more}`,
-    { next: 'Restore it from an earlier snapshot, or rescue its rows with `sqlite3 <file> .recover`.' },
-  );
-};
-
-const refused = (hook: SqliteHook, code: number, message: string): StackBackupError => {
-  const primary = code & 0xff;
-  if (damage.has(primary)) return corrupt(hook, [message]);
-  const text = `SQLite cannot work on ${quoted(hook)}: ${printable(message)}`;
-  if (locked.has(primary))
-    return new StackBackupError('hook-failed', text, {
-      next: 'Something holds the database locked: end its long transaction, or use `phase: while-stopped`.',
-    });
-  if (primary === full)
-    return new StackBackupError('hook-failed', text, { next: 'Free space in the backups folder.' });
-  return new StackBackupError('hook-failed', text, {
-    next: 'Check that the file and its folder can be read and written by the user who runs stack-backup.',
-  });
-};
-
-/** Lets the database process do its work; throws when it refuses or finds damage. */
-const operate = async (
-  hook: SqliteHook,
-  context: HookContext,
-  request: SqliteRequest,
-): Promise<SqliteAnswer> => {
-  const ended = await runProcess([process.execPath, '--disable-warning=ExperimentalWarning', program], {
-    signal: context.signal,
-    input: JSON.stringify(request),
-  });
-  if (ended.exitCode !== 0)
-    throw new StackBackupError(
-      'hook-failed',
-      `the process that works on ${quoted(hook)} ended with exit code ${ended.exitCode}: ${excerpt(ended.stderr)}`,
-      { next: 'Look whether the machine is short of memory, then run the backup again.' },
-    );
-  const answer = JSON.parse(ended.stdout.toString('utf8')) as SqliteAnswer;
-  if (answer.failure !== undefined) throw refused(hook, answer.failure.code, answer.failure.message);
-  if (answer.findings.length > 0) throw corrupt(hook, answer.findings);
-  return answer;
-};
 
 const locate = async (hook: SqliteHook, context: HookContext): Promise<string> => {
   const container = requireContainer(hook, context);
@@ -87,7 +30,7 @@ const check = async (hook: SqliteHook, context: HookContext): Promise<void> => {
   // A hook before the stop will look at the content itself. One that comes later would find the damage
   // when the services are down already.
   if (context.phase !== 'before-stop')
-    await operate(hook, context, { source, check: hook.check, checkpoint: false });
+    await operate(hook.path, context.signal, { source, check: hook.check, checkpoint: false });
 };
 
 const checkpointWarning = (hook: SqliteHook, answer: SqliteAnswer): readonly Warning[] => {
@@ -118,7 +61,7 @@ const run = async (hook: SqliteHook, context: HookContext) => {
   const source = await locate(hook, context);
   const request = { source, check: hook.check, checkpoint: hook.checkpoint };
   if (!hook.backup) {
-    const answer = await operate(hook, context, request);
+    const answer = await operate(hook.path, context.signal, request);
     return {
       summary: summaryOf(hook, answer, undefined),
       dumps: [],
@@ -127,9 +70,15 @@ const run = async (hook: SqliteHook, context: HookContext) => {
   }
   const name = `${fileNameOf(hook.path.replace(/^\/+/, ''))}.sqlite`;
   await using copy = await PartialDump.open(context.folder, fileNameOf(hook.service), name);
-  const answer = await operate(hook, context, { ...request, target: copy.partial });
+  const answer = await operate(hook.path, context.signal, { ...request, target: copy.partial, count: true });
   const about = { hook: hook.name, kind: 'sqlite', service: hook.service, version: answer.libraryVersion };
-  const dump = { ...about, ...(await copy.keep()), format: 'sqlite', database: hook.path };
+  const dump = {
+    ...about,
+    ...(await copy.keep()),
+    format: 'sqlite',
+    database: hook.path,
+    tables: answer.tables ?? [],
+  };
   return { summary: summaryOf(hook, answer, dump), dumps: [dump], warnings: checkpointWarning(hook, answer) };
 };
 

@@ -65,6 +65,14 @@ export interface ManifestMount {
   readonly window?: { readonly entries: number; readonly bytes: number; readonly ms: number };
 }
 
+/** How many rows a table of a dump holds. */
+export interface TableRows {
+  /** Absent for SQLite. */
+  readonly schema?: string | undefined;
+  readonly table: string;
+  readonly rows: number;
+}
+
 export interface ManifestDump {
   readonly hook: string;
   readonly kind: string;
@@ -76,6 +84,8 @@ export interface ManifestDump {
   /** Version of the server or library that wrote it. */
   readonly version?: string;
   readonly database?: string;
+  /** Every table whose data is in it, counted in the dump itself. */
+  readonly tables?: readonly TableRows[];
 }
 
 export interface ManifestHook {

@@ -1,21 +1,9 @@
 import { StackBackupError } from '../../base/errors.ts';
 import type { PostgresHook } from '../../config/types.ts';
 import type { StackContainer } from '../../stack/types.ts';
-import { type Ended, execute, processFailure } from '../container.ts';
+import { type Ended, type ExecContext, processFailure } from '../container.ts';
 import { secretsIn } from '../output.ts';
-import type { HookContext } from '../types.ts';
-
-/** How the programs in the container reach the server. Holds the password: never log, never write. */
-export interface PostgresAccess {
-  readonly container: StackContainer;
-  readonly user: string;
-  /** `KEY=value` for the process; the password is here and nowhere else. */
-  readonly env: readonly string[];
-  /** What has to be masked in anything that is shown. */
-  readonly secrets: readonly string[];
-  /** Databases to ask in, first choice first. */
-  readonly entrances: readonly string[];
-}
+import { type PostgresAccess, psql, separate } from './psql.ts';
 
 /** What the server says of itself. */
 export interface PostgresServer {
@@ -27,17 +15,11 @@ export interface PostgresServer {
   readonly readsRoles: boolean;
 }
 
-/**
- * One value of a libpq connection string: quoted, with `\` and `'` escaped
- * (PostgreSQL manual, "Keyword/Value Connection Strings"). A database may be called `dbname=x`.
- */
-export const conninfo = (values: Readonly<Record<string, string>>): string =>
-  Object.entries(values)
-    .map(([key, value]) => `${key}='${value.replace(/[\\']/g, (char) => `\\${char}`)}'`)
-    .join(' ');
-
 /** User and password: from the hook, else what the container's own environment says, else `postgres`. */
-export const accessOf = (hook: PostgresHook, container: StackContainer): PostgresAccess => {
+export const accessOf = (
+  hook: Pick<PostgresHook, 'databases' | 'user' | 'password'>,
+  container: StackContainer,
+): PostgresAccess => {
   const env = new Map(
     container.details.env.map((line) => [line.split('=', 1)[0], line.replace(/^[^=]*=/, '')]),
   );
@@ -71,39 +53,6 @@ export const postgresFailure = (
     next,
   });
 
-/** Records are ended by NUL: a name may hold anything else. */
-const separate = (output: Buffer): readonly string[] => {
-  let text: string;
-  try {
-    text = new TextDecoder('utf-8', { fatal: true }).decode(output);
-  } catch (cause) {
-    throw new StackBackupError('hook-failed', 'the server has a database whose name is not UTF-8', {
-      cause,
-      next: 'List the databases to dump under `databases:`.',
-    });
-  }
-  return text.replace(/\0$/, '').split('\0');
-};
-
-const listing = 4 * 1024 * 1024;
-
-const ask = async (
-  context: HookContext,
-  access: PostgresAccess,
-  database: string,
-  sql: string,
-): Promise<Ended> =>
-  execute(context, access.container, {
-    command: [
-      ...['psql', '--no-psqlrc', '--quiet', '--tuples-only', '--no-align', '--record-separator-zero'],
-      ...['--no-password', '--set=ON_ERROR_STOP=1'],
-      ...[`--dbname=${conninfo({ dbname: database, user: access.user })}`, `--command=${sql}`],
-    ],
-    // psql alone: the dump programs would convert the data to this encoding.
-    env: [...access.env, 'PGCLIENTENCODING=UTF8'],
-    keep: listing,
-  });
-
 const question = `
   SELECT current_setting('server_version')
   UNION ALL SELECT current_setting('server_version_num')
@@ -111,10 +60,10 @@ const question = `
   UNION ALL (SELECT datname FROM pg_catalog.pg_database WHERE datallowconn AND NOT datistemplate ORDER BY datname)`;
 
 /** Asks the server for its version and its databases; throws `hook-failed` when it does not answer. */
-export const askServer = async (context: HookContext, access: PostgresAccess): Promise<PostgresServer> => {
+export const askServer = async (context: ExecContext, access: PostgresAccess): Promise<PostgresServer> => {
   let refused: StackBackupError | undefined;
   for (const database of access.entrances) {
-    const ended = await ask(context, access, database, question);
+    const ended = await psql(context, access, database, [question]);
     if (ended.exitCode === 0) {
       const [version = '', number = '0', readsRoles, ...databases] = separate(ended.stdout.bytes());
       const major = Math.floor(Number(number) / 10_000);

@@ -1,5 +1,5 @@
 import { lstat, open, realpath } from 'node:fs/promises';
-import { isAbsolute, join, posix, relative } from 'node:path';
+import { basename, dirname, isAbsolute, join, posix, relative } from 'node:path';
 import { errnoOf, StackBackupError } from '../../base/errors.ts';
 import type { ContainerMount } from '../../docker/engine.ts';
 import { printable } from '../output.ts';
@@ -99,41 +99,81 @@ const keepable = (mounts: readonly ContainerMount[], path: string): ContainerMou
   return mount;
 };
 
-/**
- * Host path of a database in a container: through the mount that covers it, with every symlink resolved and
- * still inside the mount's source. It exists, is a regular file and begins like an SQLite database.
- */
-export const locateDatabase = async (mounts: readonly ContainerMount[], asked: string): Promise<string> => {
+/** The plain path, the mount that covers it, and that mount's real folder on the host. */
+const rootOf = async (mounts: readonly ContainerMount[], asked: string) => {
   const path = plainPath(asked);
   const mount = keepable(mounts, path);
-  let host: string;
-  let root: string;
-  try {
-    root = await realpath(mount.source);
-    host = await realpath(join(root, posix.relative(mount.destination, path)));
-  } catch (cause) {
-    const errno = errnoOf(cause);
-    if (errno === 'ENOENT' || errno === 'ENOTDIR')
-      throw refuse(
-        `there is no ${quoted(path)} in ${mount.type} ${quoted(mount.name ?? mount.source)}`,
-        'Check `path:`; it is a path in the container, below one of its mounts.',
-        cause,
-      );
-    throw unreadable(path, cause);
-  }
+  return { path, mount, root: await realpath(mount.source) };
+};
+
+const requireInside = (root: string, host: string, path: string): void => {
   const inside = relative(root, host);
   if (inside === '' || inside === '..' || inside.startsWith('../') || isAbsolute(inside))
     throw refuse(
       `${quoted(path)} is a symbolic link that leads out of its mount`,
       'Give the path of the database itself, below a mount of the container.',
     );
+};
+
+const isMissing = (error: unknown): boolean => ['ENOENT', 'ENOTDIR'].includes(errnoOf(error) ?? '');
+
+/**
+ * Host path of a database in a container: through the mount that covers it, with every symlink resolved and
+ * still inside the mount's source. It exists, is a regular file and begins like an SQLite database.
+ */
+export const locateDatabase = async (mounts: readonly ContainerMount[], asked: string): Promise<string> => {
+  const mount = keepable(mounts, plainPath(asked));
   try {
+    const { path, root } = await rootOf(mounts, asked);
+    const host = await realpath(join(root, posix.relative(mount.destination, path)));
+    requireInside(root, host, path);
     await requireDatabase(host, path);
     await requirePlainNeighbours(host, path);
+    return host;
   } catch (cause) {
-    throw cause instanceof StackBackupError ? cause : unreadable(path, cause);
+    if (cause instanceof StackBackupError) throw cause;
+    if (isMissing(cause))
+      throw refuse(
+        `there is no ${quoted(asked)} in ${mount.type} ${quoted(mount.name ?? mount.source)}`,
+        'Check `path:`; it is a path in the container, below one of its mounts.',
+        cause,
+      );
+    throw unreadable(asked, cause);
   }
-  return host;
+};
+
+/**
+ * Host path where a database is to be put: as `locateDatabase`, but there may be nothing there yet, or
+ * something that is no database any more. Its folder must be there.
+ */
+export const locatePlace = async (
+  mounts: readonly ContainerMount[],
+  asked: string,
+): Promise<{ readonly host: string; readonly exists: boolean }> => {
+  try {
+    const { path, mount, root } = await rootOf(mounts, asked);
+    const seen = join(root, posix.relative(mount.destination, path));
+    const found = await lstat(seen).catch((error: unknown) => {
+      if (isMissing(error)) return undefined;
+      throw error;
+    });
+    const host =
+      found === undefined ? join(await realpath(dirname(seen)), basename(seen)) : await realpath(seen);
+    requireInside(root, host, path);
+    if (found !== undefined && !(await lstat(host)).isFile())
+      throw refuse(`${quoted(path)} is not a regular file`, 'Give the path of the database file itself.');
+    await requirePlainNeighbours(host, path);
+    return { host, exists: found !== undefined };
+  } catch (cause) {
+    if (cause instanceof StackBackupError) throw cause;
+    if (isMissing(cause))
+      throw refuse(
+        `the folder of ${quoted(asked)} is not there`,
+        'Restore the files of its volume first, or make the folder.',
+        cause,
+      );
+    throw unreadable(asked, cause);
+  }
 };
 
 const unreadable = (path: string, cause: unknown): StackBackupError =>

@@ -11,8 +11,12 @@ import { pathToFileURL } from 'node:url';
 export interface SqliteRequest {
   /** Absolute host path of the live database. */
   readonly source: string;
-  readonly check: 'quick' | 'full';
+  readonly check: 'quick' | 'full' | 'none';
   readonly checkpoint: boolean;
+  /** live: others may write to it · quiet: nobody has it open, and nothing is written, not beside it either. */
+  readonly use?: 'live' | 'quiet';
+  /** Count the rows of each table of the copy, or without a target of the source. */
+  readonly count?: boolean;
   /** Absolute path of an existing empty file that becomes the copy; without it nothing is copied. */
   readonly target?: string;
 }
@@ -25,6 +29,7 @@ export interface SqliteAnswer {
   readonly failure?: { readonly code: number; readonly message: string };
   /** `busy` as SQLite says it; frames in the log and frames carried over; absent when not in WAL mode. */
   readonly checkpoint?: { readonly busy: boolean; readonly frames: number; readonly done: number };
+  readonly tables?: readonly { readonly table: string; readonly rows: number }[];
 }
 
 /**
@@ -49,11 +54,31 @@ const guardAgainstContent = (database: DatabaseSync): void =>
   // The schema comes from a container: it must not reach functions with side effects.
   database.exec('PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON');
 
-const findingsOf = (database: DatabaseSync, check: 'quick' | 'full'): readonly string[] => {
+const findingsOf = (database: DatabaseSync, check: SqliteRequest['check']): readonly string[] => {
+  if (check === 'none') return [];
   const pragma = check === 'full' ? 'integrity_check' : 'quick_check';
   const rows = database.prepare(`PRAGMA ${pragma}(${mostFindings})`).all();
   const lines = rows.map((row) => String(Object.values(row)[0]));
   return lines.length === 1 && lines[0] === 'ok' ? [] : lines;
+};
+
+/** Real tables only: of virtual ones the rows are somewhere else. */
+const rowsOf = (database: DatabaseSync): NonNullable<SqliteAnswer['tables']> => {
+  const tables = database
+    .prepare(
+      "SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'table' AND substr(name, 1, 7) <> 'sqlite_' ORDER BY name",
+    )
+    .all() as { name: string }[];
+  return tables.map(({ name }) => {
+    const counted = database.prepare(`SELECT count(*) AS n FROM main."${name.replaceAll('"', '""')}"`).get();
+    return { table: name, rows: Number(counted?.n) };
+  });
+};
+
+/** Findings, and where there are none the rows. */
+const judge = (database: DatabaseSync, { check, count }: SqliteRequest) => {
+  const findings = findingsOf(database, check);
+  return count === true && findings.length === 0 ? { findings, tables: rowsOf(database) } : { findings };
 };
 
 const busy = 5;
@@ -90,13 +115,24 @@ const checkpointOf = (database: DatabaseSync): SqliteAnswer['checkpoint'] | unde
   }
 };
 
+const openSource = (
+  Database: typeof DatabaseSync,
+  { source, use, target, checkpoint }: SqliteRequest,
+): DatabaseSync => {
+  if (use === 'quiet')
+    return new Database(openUrl(source, { mode: 'ro', immutable: '1' }), { readOnly: true });
+  // Only looked at: the last one who closes a database that can be written to folds its log into it.
+  const mode = target === undefined && !checkpoint && use === 'live' ? 'ro' : 'rw';
+  return new Database(openUrl(source, { mode }), { readOnly: mode === 'ro', timeout: patience });
+};
+
 const work = async (request: SqliteRequest): Promise<SqliteAnswer> => {
   const { DatabaseSync, backup } = await import('node:sqlite');
   let answer: SqliteAnswer = { libraryVersion: process.versions.sqlite ?? '', findings: [] };
   try {
-    using source = new DatabaseSync(openUrl(request.source, { mode: 'rw' }), { timeout: patience });
+    using source = openSource(DatabaseSync, request);
     guardAgainstContent(source);
-    if (request.target === undefined) answer = { ...answer, findings: findingsOf(source, request.check) };
+    if (request.target === undefined) answer = { ...answer, ...judge(source, request) };
     else {
       // All pages in one step: between steps a writer would make SQLite begin anew, for ever under load.
       await backup(source, request.target, { rate: allPages }).catch((error: unknown) => {
@@ -108,7 +144,7 @@ const work = async (request: SqliteRequest): Promise<SqliteAnswer> => {
         readOnly: true,
       });
       guardAgainstContent(copy);
-      answer = { ...answer, findings: findingsOf(copy, request.check) };
+      answer = { ...answer, ...judge(copy, request) };
     }
     if (!request.checkpoint || answer.findings.length > 0) return answer;
     const checkpoint = checkpointOf(source);

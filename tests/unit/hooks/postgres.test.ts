@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { conninfo } from '../../../src/hooks/postgres/server.ts';
+import { conninfo } from '../../../src/hooks/postgres/psql.ts';
 import { TocReader } from '../../../src/hooks/postgres/toc.ts';
 
 /** libpq's own reading of a connection string (conninfo_parse in fe-connect.c): quotes and backslashes. */

@@ -1,0 +1,63 @@
+import { extname } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { StackBackupError } from '../../base/errors.ts';
+import { run as runProcess } from '../../base/process.ts';
+import { excerpt, printable } from '../output.ts';
+import type { SqliteAnswer, SqliteRequest } from './process.ts';
+
+/** `.ts` from the sources, `.js` when built: the program lies beside this file in both. */
+const program = fileURLToPath(new URL(`./process${extname(import.meta.url)}`, import.meta.url));
+
+/** Result codes of SQLite that mean damage: SQLITE_CORRUPT and SQLITE_NOTADB (sqlite.org/rescode.html). */
+const damage = new Set([11, 26]);
+const locked = new Set([5, 6]);
+const full = 13;
+
+const quoted = (path: string): string => `"${printable(path, 200)}"`;
+
+const corrupt = (path: string, found: readonly string[]): StackBackupError => {
+  const lines = found.flatMap((line) => line.split('\n')).map((line) => printable(line, 200));
+  const more = lines.length > 5 ? ` | … ${lines.length - 5} more` : '';
+  return new StackBackupError(
+    'database-corrupt',
+    `the SQLite database ${quoted(path)} is damaged: ${lines.slice(0, 5).join(' | ')}${more}`,
+    { next: 'Restore it from an earlier snapshot, or rescue its rows with `sqlite3 <file> .recover`.' },
+  );
+};
+
+const refused = (path: string, code: number, message: string): StackBackupError => {
+  const primary = code & 0xff;
+  if (damage.has(primary)) return corrupt(path, [message]);
+  const text = `SQLite cannot work on ${quoted(path)}: ${printable(message)}`;
+  if (locked.has(primary))
+    return new StackBackupError('hook-failed', text, {
+      next: 'Something holds the database locked: end its long transaction, or use `phase: while-stopped`.',
+    });
+  if (primary === full)
+    return new StackBackupError('hook-failed', text, { next: 'Free space in the backups folder.' });
+  return new StackBackupError('hook-failed', text, {
+    next: 'Check that the file and its folder can be read and written by the user who runs stack-backup.',
+  });
+};
+
+/** Lets the database process do its work; throws when it refuses or finds damage. `path` is what people call it. */
+export const operate = async (
+  path: string,
+  signal: AbortSignal,
+  request: SqliteRequest,
+): Promise<SqliteAnswer> => {
+  const ended = await runProcess([process.execPath, '--disable-warning=ExperimentalWarning', program], {
+    signal,
+    input: JSON.stringify(request),
+  });
+  if (ended.exitCode !== 0)
+    throw new StackBackupError(
+      'hook-failed',
+      `the process that works on ${quoted(path)} ended with exit code ${ended.exitCode}: ${excerpt(ended.stderr)}`,
+      { next: 'Look whether the machine is short of memory, then run the backup again.' },
+    );
+  const answer = JSON.parse(ended.stdout.toString('utf8')) as SqliteAnswer;
+  if (answer.failure !== undefined) throw refused(path, answer.failure.code, answer.failure.message);
+  if (answer.findings.length > 0) throw corrupt(path, answer.findings);
+  return answer;
+};
