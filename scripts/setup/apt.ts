@@ -56,6 +56,8 @@ const needed: Readonly<Record<string, string>> = {
   setfattr: 'attr',
   setfacl: 'acl',
   zstd: 'zstd',
+  'mkfs.xfs': 'xfsprogs',
+  'mkfs.btrfs': 'btrfs-progs',
 };
 
 /** Packages only the tests need. Where they cannot be installed the tests that need them say so. */
@@ -63,5 +65,9 @@ export const ensureTestPackages = async (machine: Machine): Promise<void> => {
   if (!machine.installable) return;
   const found = await Promise.all(Object.keys(needed).map(hasCommand));
   const missing = Object.values(needed).filter((_, index) => found[index] === false);
-  if (missing.length > 0) await aptInstall(missing, 'the tests check extended attributes, ACLs and archives');
+  if (missing.length > 0)
+    await aptInstall(
+      missing,
+      'the tests check attributes, ACLs, archives, and file systems that share blocks',
+    );
 };

@@ -3,6 +3,7 @@ import { ExecaError, execa, type ResultPromise } from 'execa';
 import { formatDuration } from './duration.ts';
 import { StackBackupError } from './errors.ts';
 import { cutAfterEnd } from './process/linger.ts';
+import type { Pace } from './process/pace.ts';
 
 export interface RunOptions {
   readonly signal?: AbortSignal;
@@ -14,6 +15,8 @@ export interface RunOptions {
   readonly cwd?: string;
   /** Bytes of stdout and of stderr that are kept; the process is ended when it writes more. */
   readonly maxBuffer?: number;
+  /** How fast it may read. */
+  readonly pace?: Pace;
 }
 
 export interface RunResult {
@@ -64,9 +67,11 @@ const start = (command: readonly string[], options: RunOptions, buffer: boolean)
 /** Watches the abort signal and the time limit of a child; tells afterwards which of them ended it. */
 const guard = (child: ResultPromise, options: RunOptions) => {
   let ended: 'interrupted' | 'timeout' | undefined;
+  const pacing = options.pace?.follow(child.pid);
   const end = (why: 'interrupted' | 'timeout'): void => {
     ended ??= why;
     if (child.pid !== undefined) endGroup(child.pid);
+    pacing?.[Symbol.dispose](); // a process that is stopped does not hear that it has to end
   };
   const onAbort = (): void => end('interrupted');
   if (options.signal?.aborted) onAbort();
@@ -76,6 +81,7 @@ const guard = (child: ResultPromise, options: RunOptions) => {
   return {
     why: () => ended,
     release: (): void => {
+      pacing?.[Symbol.dispose]();
       clearTimeout(timer);
       options.signal?.removeEventListener('abort', onAbort);
     },

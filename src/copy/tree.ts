@@ -2,10 +2,12 @@ import { lstat, readdir, readFile, readlink, realpath, stat } from 'node:fs/prom
 import { dirname, join } from 'node:path';
 import { makeFolderIn } from '../base/disk.ts';
 import { errnoOf, StackBackupError } from '../base/errors.ts';
+import type { Pace } from '../base/process/pace.ts';
 import { spawnStreaming } from '../base/process.ts';
 import { sourceRecordsPath, workPath } from '../snapshot/layout.ts';
 import { takeStamp, tellsChanges } from './changes/stamp.ts';
 import { gentle } from './gentle.ts';
+import { type Cloning, copyCommand } from './large/copy-command.ts';
 import type { Copied, CopyTask } from './types.ts';
 import { graveComplaint, recordWalk } from './walk.ts';
 
@@ -81,22 +83,24 @@ const isAbsent = async (path: string): Promise<boolean> => {
   }
 };
 
-/**
- * One `cp` process; a source in use (`live`) may lose entries meanwhile. `-a` keeps owners, modes, ns times, links, holes and ACLs; extended attributes are named
- * besides, because `-a` alone says nothing when it loses them (coreutils manual, "cp invocation").
- */
+/** One `cp` process; a source in use (`live`) may lose entries meanwhile. */
 export const copyWith = async (
   source: string,
   destination: string,
   of: number,
-  options: CopyOptions & { readonly live?: boolean },
+  options: CopyOptions & {
+    readonly live?: boolean;
+    readonly cloning?: Cloning | undefined;
+    readonly pace?: Pace | undefined;
+  },
 ): Promise<void> => {
-  const live = options.live === true;
-  const command = ['cp', '-a', '--preserve=xattr', '-T', '--', source, destination];
+  const { live = false, cloning, pace } = options;
+  const command = [...copyCommand(cloning, pace), '-T', '--', source, destination];
   const child = spawnStreaming(live ? await gentle(command) : command, {
     env: { LC_ALL: 'C' },
     maxBuffer: 1024 * 1024,
-    ...(options.signal === undefined ? {} : { signal: options.signal }),
+    ...(options.signal && { signal: options.signal }),
+    ...(pace && { pace }),
   });
   child.stdout.resume();
   using _progress = follow(child.pid, destination, of, options.onProgress ?? (() => undefined));

@@ -31,11 +31,29 @@ export const coarseListing = async (root: string): Promise<readonly string[]> =>
 export const contents = async (root: string): Promise<readonly string[]> =>
   records(await must(['find', '.', '-type', 'f', '-exec', 'sha256sum', '-z', '--', '{}', '+'], root));
 
+/** XFS shows ACLs a second time, under a name of its own. */
+const isDouble = (line: string): boolean => line.startsWith('trusted.SGI_ACL_');
+
+/** Blocks of lines, and the lines of each, in an order of their own: folders list what they hold in any order. */
+const blocks = (bytes: Buffer): readonly string[] =>
+  bytes
+    .toString('latin1')
+    .split('\n\n')
+    .map((block) =>
+      block
+        .split('\n')
+        .filter((line) => line !== '' && !isDouble(line))
+        .sort()
+        .join('\n'),
+    )
+    .filter((block) => block.includes('\n'))
+    .sort();
+
 /** Extended attributes and ACLs of everything in a tree. */
-export const attributes = async (root: string): Promise<string> => {
+export const attributes = async (root: string): Promise<readonly string[]> => {
   const extended = await must(['getfattr', '-R', '-h', '-d', '-m', '-', '.'], root);
   const lists = await must(['getfacl', '-R', '-P', '-n', '-p', '.'], root);
-  return `${extended.toString('latin1')}\n${lists.toString('latin1')}`;
+  return [...blocks(extended), ...blocks(lists)];
 };
 
 /** Bytes that a tree takes on its disk. */

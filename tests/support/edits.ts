@@ -11,6 +11,7 @@ import {
   rename,
   rm,
   symlink,
+  truncate,
   unlink,
   utimes,
   writeFile,
@@ -31,6 +32,7 @@ const kinds = [
   ...['create', 'create', 'create', 'large', 'sparse', 'append', 'overwrite', 'rewind', 'chmod', 'chown'],
   ...['move', 'move', 'replace', 'remove', 'removeTree', 'mkdir', 'mkdir', 'symlink', 'link', 'link'],
   ...['attribute', 'attributeOff', 'acl', 'fifo', 'fileToDir', 'dirToFile', 'touchDir'],
+  ...['patch', 'patch', 'shrink', 'punch'],
 ] as const;
 
 /** Few names, so that edits meet; some that trip tools. */
@@ -80,6 +82,13 @@ const rewind = async (path: Buffer): Promise<void> => {
   await utimes(path, before.atimeMs / 1000, before.mtimeMs / 1000);
 };
 
+/** Writes a few bytes into the middle of it. */
+const patch = async (path: Buffer, at: number): Promise<void> => {
+  const file = await open(path, 'r+');
+  await file.write(randomBytes(1 + (at % 9000)), 0, undefined, at % ((await file.stat()).size + 1));
+  await file.close();
+};
+
 const tool = async (root: Buffer, path: Buffer, ...command: readonly string[]): Promise<void> => {
   // The path is relative and comes through xargs: it may be any bytes.
   const name = Buffer.concat([Buffer.from('.'), path.subarray(root.length)]);
@@ -104,6 +113,9 @@ const applyOne = async (root: Buffer, { kind, at, to, size }: Edit): Promise<voi
   if (kind === 'append' && file) await appendFile(file, randomBytes(100));
   if (kind === 'overwrite' && file) await writeFile(file, randomBytes(size));
   if (kind === 'rewind' && file) await rewind(file);
+  if (kind === 'patch' && file) await patch(file, to);
+  if (kind === 'shrink' && file) await truncate(file, Math.floor(((await lstat(file)).size * 3) / 4));
+  if (kind === 'punch' && file) await tool(root, file, 'fallocate', '-p', '-o', String(size), '-l', '70000');
   if (kind === 'chmod') await chmod(file ?? folder, 0o600 + (size % 0o200));
   if (kind === 'chown') await chown(file ?? folder, 1000 + (size % 7), 1000);
   if (kind === 'move') await rename(other !== undefined && to % 2 ? other : (inner ?? fresh), fresh);

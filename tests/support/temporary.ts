@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 /** A fresh folder; whoever asked removes it. */
-export const temporaryFolder = (what: string): Promise<string> => mkdtemp(join(tmpdir(), `sb-test-${what}-`));
+export const temporaryFolder = (what: string, parent = tmpdir()): Promise<string> =>
+  mkdtemp(join(parent, `sb-test-${what}-`));
 
 /** All items of a stream of batches. */
 export const collect = async <T>(batches: AsyncIterable<readonly T[]>): Promise<T[]> => {

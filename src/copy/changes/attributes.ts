@@ -7,6 +7,14 @@ import type { ApplyOptions } from './apply.ts';
 import type { Captured } from './capture.ts';
 import { argumentOf, below } from './paths.ts';
 
+/**
+ * What GNU tar needs to keep attributes and ACLs. XFS shows ACLs a second time under a name of its own, which
+ * would become an attribute like any other elsewhere (attr's xattr.conf skips it for `cp`).
+ */
+export const keepAttributes: readonly string[] = [
+  ...['--xattrs', '--xattrs-include=*', '--xattrs-exclude=trusted.SGI_*', '--acls'],
+];
+
 type Attributes = ReadonlyMap<string, readonly string[]>;
 
 /** The names of the extended attributes of the folders in an archive, by path as Latin-1; `.` is the root. */
@@ -29,7 +37,8 @@ const attributesOf = async (
 ): Promise<Attributes> => {
   const child = spawnStreaming(
     [
-      ...['tar', '-c', '-f', '-', '--format=posix', '--xattrs', '--xattrs-include=*', '--acls'],
+      ...['tar', '-c', '-f', '-', '--format=posix'],
+      ...keepAttributes,
       ...['--no-recursion', '--null', '--verbatim-files-from', '--files-from=-'],
     ],
     {

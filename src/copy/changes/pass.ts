@@ -1,5 +1,7 @@
 import { open } from 'node:fs/promises';
+import type { Pace } from '../../base/process/pace.ts';
 import { parseRecords, type RecordEntry } from '../../snapshot/entries/records.ts';
+import type { Cloning } from '../large/copy-command.ts';
 import { streamRecords } from '../walk.ts';
 import type { Source } from '../warm/types.ts';
 import { Capture, type Captured } from './capture.ts';
@@ -54,6 +56,8 @@ interface PassOptions {
   readonly archiveOnly?: boolean;
   /** Nobody will look for changes after this pass: the entries need not be remembered. */
   readonly last?: boolean;
+  readonly cloning?: Cloning | undefined;
+  readonly pace?: Pace | undefined;
   readonly signal: AbortSignal | undefined;
 }
 
@@ -97,10 +101,14 @@ export const captureChanges = async (
   warm: Source,
   options: PassOptions,
 ): Promise<{ readonly captured: Captured; readonly seen: Seen }> => {
-  const { into, live, archiveOnly = false, signal } = options;
+  const { into, live, archiveOnly = false, cloning, pace, signal } = options;
   const giveUp = new AbortController();
   const either = signal === undefined ? giveUp.signal : AbortSignal.any([signal, giveUp.signal]);
-  const capture = new Capture({ source: warm.source, into, live, archiveOnly, signal: either });
+  const capture = new Capture({
+    ...{ source: warm.source, into, live, archiveOnly, signal: either },
+    ...(cloning && { cloning }),
+    ...(pace && { pace }),
+  });
   try {
     const seen = await passOver(warm, (entries) => capture.add(entries), options);
     return { captured: await capture.finish(), seen };

@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import { lstat, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { constants, copyFile, lstat, rm, stat, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { run } from '../../base/process.ts';
 import { gentle } from '../gentle.ts';
+import type { Cloning } from '../large/copy-command.ts';
 import { complaint } from '../walk.ts';
 
 /** Whether files of this folder can share their blocks (XFS, Btrfs): tried, because no flag tells. */
@@ -11,10 +12,33 @@ export const canReflink = async (folder: string): Promise<boolean> => {
   const to = `${from}.to`;
   try {
     await writeFile(from, Buffer.alloc(4096, 1));
-    return (await run(['cp', '--reflink=always', '--', from, to])).exitCode === 0;
+    return await copyFile(from, to, constants.COPYFILE_FICLONE_FORCE).then(
+      () => true,
+      () => false,
+    );
   } finally {
     await Promise.all([rm(from, { force: true }), rm(to, { force: true })]);
   }
+};
+
+/**
+ * From this size on a file of which a part has changed is cloned and patched where it can be: to find what
+ * has changed costs about as much as to write a smaller one.
+ */
+const patchedBytes = 16 * 1024 * 1024;
+
+/**
+ * How the large files of a source can share blocks in `copy`. `reflink`: the file system of that can. A
+ * source on the same file system needs no earlier copy: `cp` shares its own blocks.
+ */
+export const cloningOf = async (
+  source: string,
+  copy: string,
+  { reflink, leastBytes = patchedBytes }: { readonly reflink: boolean; readonly leastBytes?: number },
+): Promise<Cloning | undefined> => {
+  if (!reflink) return undefined;
+  const [from, to] = await Promise.all([stat(source), stat(dirname(copy))]);
+  return from.dev === to.dev ? { from: 'source' } : { from: 'earlier', copy, leastBytes };
 };
 
 const isThere = (path: string): Promise<boolean> =>

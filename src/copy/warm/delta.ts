@@ -37,6 +37,7 @@ export const captureDelta = async (
     live: false,
     archiveOnly: form === 'archive',
     last: true,
+    ...(warm.form === 'tree' && { cloning: warm.cloning }),
     signal: options.signal,
   });
   const settled = options.quiet ? stamp.since : warm.since;

@@ -1,6 +1,7 @@
 import type { Captured } from '../changes/capture.ts';
 import type { Fingerprint } from '../changes/fingerprint.ts';
 import type { Seen } from '../changes/seen.ts';
+import type { Cloning } from '../large/copy-command.ts';
 import type { CopyTask } from '../types.ts';
 
 /** One file of an archive. */
@@ -50,6 +51,7 @@ export interface WarmTree extends WarmBase {
   readonly form: 'tree';
   /** Sorted records of what is in the copy. */
   readonly before: string;
+  readonly cloning: Cloning | undefined;
 }
 
 export interface WarmArchive extends WarmBase {

@@ -71,7 +71,7 @@ async function* inArchive(
 const addLayer = async (
   warm: WarmArchive,
   snapshot: string,
-  signal: AbortSignal | undefined,
+  { signal, pace }: Pick<WarmOptions, 'signal' | 'pace'>,
 ): Promise<WarmArchive> => {
   const { task, source, fingerprint, base } = warm;
   const number = warm.layers.length;
@@ -80,6 +80,7 @@ const addLayer = async (
     into: `${sourceRecordsPath(snapshot, task.path)}.warm.${number}`,
     live: true,
     archiveOnly: true,
+    pace,
     signal,
   });
   await stamp.assertForward();
@@ -106,7 +107,7 @@ export const warmArchive = async (
   let took = Number.POSITIVE_INFINITY;
   for (let pass = 1; pass <= mostPasses && took > longPassMs; pass++) {
     const from = performance.now();
-    warm = await addLayer(warm, snapshot, options.signal);
+    warm = await addLayer(warm, snapshot, options);
     took = performance.now() - from;
   }
   options.onProgress?.(options.bytes);

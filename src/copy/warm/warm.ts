@@ -3,6 +3,7 @@ import { rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { makeFolderIn, removeTree } from '../../base/disk.ts';
 import { messageOf } from '../../base/errors.ts';
+import type { Pace } from '../../base/process/pace.ts';
 import { sortRecords } from '../../snapshot/entries/records.ts';
 import { sourceRecordsPath, workPath } from '../../snapshot/layout.ts';
 import { applyCaptured } from '../changes/apply.ts';
@@ -10,10 +11,11 @@ import { Fingerprint } from '../changes/fingerprint.ts';
 import { captureChanges, fingerprintsOf } from '../changes/pass.ts';
 import type { Seen } from '../changes/seen.ts';
 import { takeStamp } from '../changes/stamp.ts';
+import type { Cloning } from '../large/copy-command.ts';
 import { type CopyOptions, copyWith, sourceOf } from '../tree.ts';
 import type { CopyTask } from '../types.ts';
 import { recordWalk, streamRecords } from '../walk.ts';
-import { canReflink, cloneTree } from './clone.ts';
+import { canReflink, cloneTree, cloningOf } from './clone.ts';
 import { knownFrom } from './known.ts';
 import type { Base, WarmTree } from './types.ts';
 
@@ -23,6 +25,10 @@ export interface WarmOptions extends CopyOptions {
   readonly base: Base | undefined;
   /** Told why the base could not be used; everything is copied then. */
   readonly onBaseLost: (why: string) => void;
+  /** Holds what is copied while services run to a rate. */
+  readonly pace?: Pace | undefined;
+  /** From which size on a large file is patched, where that can be. */
+  readonly leastPatched?: number;
 }
 
 /** A pass that took longer is followed by another: so much less is left for the time without services. */
@@ -41,14 +47,13 @@ const takeStock = async (copy: string, file: string, fingerprint: Fingerprint, s
 const fromBase = async (
   base: Base,
   copy: string,
-  snapshot: string,
   fingerprint: Fingerprint,
-  options: WarmOptions,
+  options: WarmOptions & { readonly reflink: boolean },
 ): Promise<Seen | undefined> => {
   const signal = options.signal === undefined ? {} : { signal: options.signal };
   try {
     const seen = await knownFrom(base.index, fingerprint);
-    const reflink = await canReflink(workPath(snapshot));
+    const { reflink } = options;
     const { why } = await cloneTree(join(base.folder, base.path), copy, { reflink, ...signal });
     if (why === undefined) return seen;
     options.onBaseLost(why);
@@ -72,10 +77,10 @@ const begin = async (
   copy: string,
   snapshot: string,
   fingerprint: Fingerprint,
-  options: WarmOptions,
+  options: WarmOptions & { readonly reflink: boolean; readonly cloning: Cloning | undefined },
 ): Promise<Start> => {
   const { base, signal } = options;
-  const shared = base && (await fromBase(base, copy, snapshot, fingerprint, options));
+  const shared = base && (await fromBase(base, copy, fingerprint, options));
   if (shared !== undefined && base !== undefined) return { seen: shared, since: base.settled, base };
   const stamp = await takeStamp(workPath(snapshot), { flush: source, ...(signal && { signal }) });
   const seen = await fingerprintsOf(
@@ -89,8 +94,12 @@ const begin = async (
 };
 
 /** Looks for changes since the last look, and brings the copy up to them. */
-const passAgain = async (warm: WarmTree, snapshot: string, signal?: AbortSignal): Promise<WarmTree> => {
-  const { task, source, fingerprint } = warm;
+const passAgain = async (
+  warm: WarmTree,
+  snapshot: string,
+  { signal, pace }: Pick<WarmOptions, 'signal' | 'pace'>,
+): Promise<WarmTree> => {
+  const { task, source, fingerprint, cloning } = warm;
   const copy = join(snapshot, task.path);
   const records = `${sourceRecordsPath(snapshot, task.path)}.warm`;
   const after = `${records}.now`;
@@ -99,6 +108,8 @@ const passAgain = async (warm: WarmTree, snapshot: string, signal?: AbortSignal)
     records: after,
     into: `${records}.delta`,
     live: true,
+    cloning,
+    pace,
     signal,
   });
   await stamp.assertForward();
@@ -128,16 +139,21 @@ export const warmTree = async (task: CopyTask, snapshot: string, options: WarmOp
   await makeFolderIn(workPath(snapshot));
   const fingerprint = new Fingerprint();
   let from = performance.now();
-  const start = await begin(source, copy, snapshot, fingerprint, options);
+  const reflink = await canReflink(workPath(snapshot));
+  const cloning = await cloningOf(source, copy, {
+    reflink,
+    ...(options.leastPatched !== undefined && { leastBytes: options.leastPatched }),
+  });
+  const start = await begin(source, copy, snapshot, fingerprint, { ...options, reflink, cloning });
   const records = `${sourceRecordsPath(snapshot, task.path)}.warm`;
   const stock = await takeStock(copy, records, fingerprint, signal);
-  let warm: WarmTree = { form: 'tree', task, source, fingerprint, ...start, ...stock };
+  let warm: WarmTree = { form: 'tree', task, source, fingerprint, cloning, ...start, ...stock };
   for (let pass = 1; pass <= mostPasses; pass++) {
     // What a base gave has not been compared with the source yet.
     const needed = (pass === 1 && start.base !== undefined) || performance.now() - from > longPassMs;
     if (!needed) break;
     from = performance.now();
-    warm = await passAgain(warm, snapshot, signal);
+    warm = await passAgain(warm, snapshot, options);
   }
   options.onProgress?.(options.bytes);
   return warm;
