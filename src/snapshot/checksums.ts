@@ -55,7 +55,13 @@ export const parseChecksum = (line: Buffer): Checksum | undefined => {
     : { path, sha256: match[1] as string };
 };
 
-/** Lines of a stream of bytes, without their newlines; a last line without one counts too. */
+/** Far longer than the longest path there is, escaped in the widest way. */
+const longestLine = 256 * 1024;
+
+/**
+ * Lines of a stream of bytes, without their newlines; a last line without one counts too. Rejects at a line
+ * that is longer than any of ours can be: whoever made the file must not choose how much memory it takes.
+ */
 export async function* linesOf(source: AsyncIterable<Buffer>): AsyncGenerator<readonly Buffer[], void, void> {
   let rest: Buffer = Buffer.alloc(0);
   for await (const chunk of source) {
@@ -68,6 +74,7 @@ export async function* linesOf(source: AsyncIterable<Buffer>): AsyncGenerator<re
     }
     rest = bytes.subarray(start);
     if (lines.length > 0) yield lines;
+    if (rest.length > longestLine) throw new Error('a line in it is far too long');
   }
   if (rest.length > 0) yield [rest];
 }

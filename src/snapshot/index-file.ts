@@ -2,10 +2,11 @@ import { isUtf8 } from 'node:buffer';
 import { createReadStream, createWriteStream } from 'node:fs';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { createZstdCompress, createZstdDecompress } from 'node:zlib';
+import { createZstdCompress } from 'node:zlib';
 import { writing } from '../base/disk.ts';
 import { messageOf, StackBackupError } from '../base/errors.ts';
 import { linesOf } from './checksums.ts';
+import { decompressing } from './entries/plain.ts';
 import { printable, type RecordEntry } from './entries/records.ts';
 import type { EntryType } from './types.ts';
 
@@ -142,7 +143,7 @@ export const writeIndex = async (
 /** What an index says, in its order, in constant memory. Rejects with `verify-failed` when it is damaged. */
 export async function* readIndex(file: string): AsyncGenerator<readonly RecordEntry[], void, void> {
   const source = createReadStream(file);
-  const plain = createZstdDecompress();
+  const plain = decompressing();
   // The outcome of the pipeline reaches the reader as the failure of its last stream.
   const done = pipeline(source, plain).catch(() => undefined);
   try {

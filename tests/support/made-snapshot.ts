@@ -32,20 +32,26 @@ export const bindTask = (source: string): CopyTask => ({
   method: 'host',
 });
 
-const mountOf = ({ task, form, entries, files, bytes, lost, index }: CopyResult): ManifestMount => ({
-  ...(exampleManifest().mounts[0] as ManifestMount),
-  kind: task.kind,
-  name: task.name,
-  path: task.path,
-  form,
-  method: task.method,
-  source: task.source,
-  entries,
-  files,
-  bytes,
-  lost,
-  index,
-});
+/** What a manifest says of a copy. */
+export const mountOf = (result: CopyResult): ManifestMount => {
+  const { task, form, entries, files, bytes, lost, index, parts, settled } = result;
+  return {
+    ...(exampleManifest().mounts[0] as ManifestMount),
+    kind: task.kind,
+    name: task.name,
+    path: task.path,
+    form,
+    method: task.method,
+    source: task.source,
+    entries,
+    files,
+    bytes,
+    lost,
+    index,
+    ...(parts && { parts }),
+    ...(settled === undefined ? {} : { settled: String(settled) }),
+  };
+};
 
 /** What a run does once the services are back: counts, hashes, sums, manifest. */
 export const completeSnapshot = async (

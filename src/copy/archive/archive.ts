@@ -4,10 +4,11 @@ import { rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { constants, createZstdCompress, createZstdDecompress } from 'node:zlib';
+import { constants, createZstdCompress } from 'node:zlib';
 import { makeFolderIn, writing } from '../../base/disk.ts';
 import { asStackBackupError, errnoOf, messageOf, StackBackupError } from '../../base/errors.ts';
 import type { Engine } from '../../docker/engine.ts';
+import { decompressing } from '../../snapshot/entries/plain.ts';
 import type { RecordEntry } from '../../snapshot/entries/records.ts';
 import { rawArchivePath } from '../../snapshot/layout.ts';
 import type { CopyOptions } from '../tree.ts';
@@ -102,10 +103,11 @@ export const compressArchive = async (tar: string, signal?: AbortSignal): Promis
   return compressed;
 };
 
+/** An archive as plain tar. */
 const openArchive = (file: string): { readonly plain: Readable; close(): void } => {
   const source = createReadStream(file, { highWaterMark: 256 * 1024 });
   if (!file.endsWith('.zst')) return { plain: source, close: () => source.destroy() };
-  const plain = createZstdDecompress();
+  const plain = decompressing();
   // The outcome reaches whoever reads `plain`.
   pipeline(source, plain).catch(() => undefined);
   return {

@@ -13,9 +13,10 @@ const xattrKey = 'SCHILY.xattr.';
 export interface TarHandler {
   /**
    * A member. A hard link is a file without content whose `target` is the first name. `attributes` names its
-   * extended attributes, where the archive keeps any (GNU tar, star: PAX keys `SCHILY.xattr.…`).
+   * extended attributes, where the archive keeps any (GNU tar, star: PAX keys `SCHILY.xattr.…`); `records`
+   * are all PAX records that hold for it.
    */
-  entry(entry: RecordEntry, attributes: readonly string[]): void;
+  entry(entry: RecordEntry, attributes: readonly string[], records: ReadonlyMap<string, Buffer>): void;
   /** Content of the last member, if that is a file. */
   data?(chunk: Buffer): void;
   /** The content of the last member is complete; called for every member. */
@@ -260,6 +261,7 @@ export class TarReader {
     this.#handler.entry(
       entry,
       attributes.map((key) => key.slice(xattrKey.length)),
+      pax,
     );
     for (const part of this.#ahead) this.#handler.raw?.(part);
     this.#ahead = [];

@@ -1,0 +1,107 @@
+import { lstat, mkdtemp } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { removeTree } from '../../base/disk.ts';
+import { messageOf, StackBackupError } from '../../base/errors.ts';
+import { printable, type RecordEntry, sortRecords } from '../../snapshot/entries/records.ts';
+import { recordWalk } from '../walk.ts';
+import { compare } from './compare/compare.ts';
+import { Decisions } from './compare/decisions.ts';
+import type { Filler } from './fill/filler.ts';
+import { TreeFiller } from './fill/tree.ts';
+import { carryOut } from './place/carry-out.ts';
+import { stuck } from './trouble.ts';
+import type { BackOptions, BackPlan, BackResult, BackSource, BackTarget } from './types.ts';
+import { Narrowing } from './wanted/narrow.ts';
+import { type Wanted, wantedOf } from './wanted/wanted.ts';
+
+export type { BackOptions, BackPlan, BackResult, BackSource, BackTarget, Change } from './types.ts';
+
+/** What is to be done in a folder of this host, and what it is done with. */
+export interface Decided {
+  readonly source: BackSource;
+  /** Absolute path of the target. */
+  readonly target: string;
+  readonly wanted: Wanted;
+  readonly narrowing: Narrowing;
+  readonly decisions: Decisions;
+  readonly filler: Filler;
+  /** A folder for working files. */
+  readonly work: string;
+}
+
+const assertFolder = async (target: string): Promise<void> => {
+  const found = await lstat(target).catch((thrown: unknown) => {
+    throw stuck(target, messageOf(thrown), thrown);
+  });
+  if (!found.isDirectory()) throw stuck(target, 'it is no folder');
+};
+
+const unknownPaths = (narrowing: Narrowing, source: BackSource): void => {
+  const [first] = narrowing.missing;
+  if (first === undefined) return;
+  throw new StackBackupError('usage', `${printable(first)} is not in the copy of ${source.mount.name}`, {
+    next: 'See what is in it with `stack-backup ls`.',
+  });
+};
+
+/** Decides what differs, then hands it to `work`; cleans up behind it. */
+const decided = async <T>(
+  source: BackSource,
+  target: string,
+  options: BackOptions,
+  work: (decided: Decided) => Promise<T>,
+): Promise<T> => {
+  await assertFolder(target);
+  const folder = await mkdtemp(join(tmpdir(), 'stack-backup-back-'));
+  try {
+    const narrowing = new Narrowing(options.paths);
+    const wanted = await wantedOf(source, narrowing);
+    unknownPaths(narrowing, source);
+    const present = join(folder, 'present');
+    await recordWalk(target, present, options.signal);
+    await sortRecords(present, options.signal);
+    const decisions = new Decisions(folder, narrowing, options.onChange ?? (() => undefined));
+    const filler = new TreeFiller(source, decisions.make, wanted.links);
+    const marks = (entries: readonly RecordEntry[]) => filler.marks(entries, options.signal);
+    await compare({ source, wanted, narrowing, target, present, work: folder, options, marks }, decisions);
+    return await work({ source, target, wanted, narrowing, decisions, filler, work: folder });
+  } finally {
+    await removeTree(folder);
+  }
+};
+
+const hostPath = (target: BackTarget): string => {
+  if (target.kind === 'host') return target.path;
+  throw new StackBackupError('internal', 'putting back through the engine is not built yet');
+};
+
+/**
+ * What `putBack` would change, entry by entry to `onChange`. Changes nothing. Rejects with `verify-failed`
+ * when the snapshot cannot be put back at all, `usage` for a path that it does not have.
+ */
+export const planBack = (
+  source: BackSource,
+  target: BackTarget,
+  options: BackOptions = {},
+): Promise<BackPlan> => decided(source, hostPath(target), options, async ({ decisions }) => decisions.plan);
+
+/**
+ * Makes one target what the snapshot has of one mount, or of some paths in it: writes what differs, removes
+ * what the snapshot does not have, and looks at all of it again at the end, content and metadata. Nobody may
+ * use the target meanwhile. No file of it is written into: a new one takes its place, so whoever shares the
+ * old one keeps it. Killed or failed half-way, it can be called again and goes on. Rejects with
+ * `verify-failed` (the snapshot is damaged, or means harm), `copy-failed` (the target does not take it),
+ * `interrupted`. It is not flushed to disk.
+ */
+export const putBack = async (
+  source: BackSource,
+  target: BackTarget,
+  options: BackOptions = {},
+): Promise<BackResult> => {
+  const from = performance.now();
+  return decided(source, hostPath(target), options, async (all) => {
+    const lost = all.decisions.isNothing ? [] : await carryOut(all, options);
+    return { ...all.decisions.plan, ms: Math.round(performance.now() - from), lost };
+  });
+};

@@ -1,0 +1,134 @@
+import { lstatSync } from 'node:fs';
+import { join } from 'node:path';
+import { errnoOf, StackBackupError } from '../../../base/errors.ts';
+import { run } from '../../../base/process.ts';
+import { difference } from '../../../snapshot/entries/compare.ts';
+import { type RecordEntry, sortRecords } from '../../../snapshot/entries/records.ts';
+import { argumentOf } from '../../changes/paths.ts';
+import { complaint } from '../../walk.ts';
+import { marksOf, readAttributes } from '../compare/attributes.ts';
+import type { Pile } from '../compare/pile.ts';
+import { FolderWalk } from '../place/folder-walk.ts';
+import type { Attributes } from '../place/headers.ts';
+import type { Batch } from '../place/place.ts';
+import type { Staging } from '../place/staging.ts';
+import { refused, stuck } from '../trouble.ts';
+import type { BackSource } from '../types.ts';
+import type { LinkGroup } from '../wanted/links.ts';
+import { batchBytes, batchEntries, type Filler } from './filler.ts';
+
+const typeOf = (path: Buffer): Omit<RecordEntry, 'path' | 'target'> => {
+  const found = lstatSync(path, { bigint: true });
+  const type = found.isFile()
+    ? 'file'
+    : found.isDirectory()
+      ? 'dir'
+      : found.isSymbolicLink()
+        ? 'symlink'
+        : found.isFIFO()
+          ? 'fifo'
+          : found.isSocket()
+            ? 'socket'
+            : found.isBlockDevice()
+              ? 'block'
+              : 'char';
+  return {
+    type,
+    mode: Number(found.mode) & 0o7777,
+    uid: Number(found.uid),
+    gid: Number(found.gid),
+    size: Number(found.size),
+    blocks: Number(found.blocks),
+    mtimeNs: found.mtimeNs,
+    ctimeNs: found.ctimeNs,
+    inode: found.ino,
+    links: Number(found.nlink),
+  };
+};
+
+/** Puts back from a plain tree, which `cp` copies: it keeps holes, attributes, sockets, and shares blocks where it can. */
+export class TreeFiller implements Filler {
+  readonly #source: BackSource;
+  readonly #make: Pile;
+  readonly #links: ReadonlyMap<string, LinkGroup>;
+  readonly #tree: string;
+
+  constructor(source: BackSource, make: Pile, links: ReadonlyMap<string, LinkGroup>) {
+    this.#source = source;
+    this.#make = make;
+    this.#links = links;
+    this.#tree = join(source.folder, source.mount.path);
+  }
+
+  async *batches(staging: Staging, signal: AbortSignal | undefined): AsyncGenerator<Batch, void, void> {
+    if (this.#make.count === 0) return;
+    this.#make.close();
+    await sortRecords(this.#make.file, signal);
+    using tree = new FolderWalk(this.#tree);
+    let entries: RecordEntry[] = [];
+    let bytes = 0;
+    for await (const batch of this.#make.entries())
+      for (const entry of batch) {
+        // Further names of a file are linked when all is in its place.
+        const name = entry.path.toString('latin1');
+        if ((this.#links.get(name)?.names[0] ?? name) !== name) continue;
+        if (entry.type !== 'dir') this.#assertAsIndexed(entry, tree);
+        entries.push(entry);
+        bytes += entry.type === 'file' ? entry.size : 0;
+        if (bytes < batchBytes && entries.length < batchEntries) continue;
+        yield await this.#copy(entries, staging, signal);
+        entries = [];
+        bytes = 0;
+      }
+    if (entries.length > 0) yield await this.#copy(entries, staging, signal);
+  }
+
+  /** Before a byte of it is read: no link leads out of the tree, and nothing in it is larger than was said. */
+  #assertAsIndexed(entry: RecordEntry, tree: FolderWalk): void {
+    const { name } = this.#source.mount;
+    try {
+      const { target: _, ...plain } = entry; // the text of a link cannot do harm before it is followed
+      const differs = difference(plain, { ...typeOf(tree.at(entry.path)), path: entry.path });
+      if (differs !== undefined) throw refused(name, `${differs} (in the snapshot)`, entry.path);
+    } catch (thrown) {
+      if (errnoOf(thrown) === 'ENOENT') throw refused(name, 'it is not in the snapshot', entry.path);
+      if (thrown instanceof StackBackupError && thrown.code === 'copy-failed')
+        throw refused(name, 'a link stands in its way in the snapshot', entry.path);
+      throw thrown;
+    }
+  }
+
+  async #copy(
+    entries: readonly RecordEntry[],
+    staging: Staging,
+    signal: AbortSignal | undefined,
+  ): Promise<Batch> {
+    const name = staging.batch();
+    const copied = entries.filter(({ type }) => type !== 'dir');
+    if (copied.length > 0) {
+      // xargs hands on names in any bytes; an argument list of Node's would have to be UTF-8.
+      const cp = ['cp', '-a', '--preserve=xattr', '--parents', '-t', join(staging.path, name), '--'];
+      const result = await run(['xargs', '-0', '-x', '-s', '1000000', '-r', ...cp], {
+        cwd: this.#tree,
+        env: { LC_ALL: 'C' },
+        input: Buffer.concat(copied.map(({ path }) => argumentOf(path))),
+        ...(signal && { signal }),
+      });
+      const why = complaint(result);
+      if (why !== undefined) throw stuck(this.#source.mount.name, why);
+    }
+    return { name, entries };
+  }
+
+  isContent(entry: RecordEntry, sha256: string): boolean {
+    return entry.sha256 === sha256;
+  }
+
+  marks(entries: readonly RecordEntry[], signal: AbortSignal | undefined): Promise<readonly boolean[]> {
+    return marksOf(this.#tree, entries, signal);
+  }
+
+  async attributes(folders: AsyncIterable<readonly RecordEntry[]>): Promise<ReadonlyMap<string, Attributes>> {
+    return (await readAttributes(this.#tree, folders, this.#source.mount.name)).all;
+  }
+}

@@ -1,0 +1,60 @@
+import type { Engine } from '../../docker/engine.ts';
+import type { EntryType, ManifestMount } from '../../snapshot/types.ts';
+
+/** One mount of a snapshot. Nothing in it is trusted: snapshots travel. */
+export interface BackSource {
+  /** Absolute path of the snapshot. */
+  readonly folder: string;
+  readonly mount: ManifestMount;
+}
+
+/**
+ * Where it is put. A host path is the folder of the volume or bind (or the file, where the bind is one).
+ * Through the engine: a created, never started container that mounts it writable at `path`; only what is
+ * empty can be filled that way, because nothing can be removed by it.
+ */
+export type BackTarget =
+  | { readonly kind: 'host'; readonly path: string }
+  | { readonly kind: 'api'; readonly engine: Engine; readonly holder: string; readonly path: string };
+
+/** One entry that is not as the snapshot has it. */
+export interface Change {
+  /** Below the root of the mount; the root itself is empty. */
+  readonly path: Buffer;
+  readonly kind: 'created' | 'replaced' | 'removed' | 'metadata';
+  readonly type: EntryType;
+  /** Of a regular file, bytes: what it will have, or had when it is removed. */
+  readonly size: number;
+}
+
+export interface BackOptions {
+  /** Put back these entries alone, with all below them. A SQLite file brings its -wal, -shm and -journal. */
+  readonly paths?: readonly Buffer[];
+  /** Make device nodes. Without it a snapshot that would need one made is refused. */
+  readonly devices?: boolean;
+  readonly signal?: AbortSignal;
+  /** Told the bytes written so far, of `BackPlan.bytes`. */
+  readonly onProgress?: (bytes: number) => void;
+  /** Told of every change when it is decided, before anything is done. */
+  readonly onChange?: (change: Change) => void;
+}
+
+/** What has to change, counted. */
+export interface BackPlan {
+  readonly created: number;
+  readonly replaced: number;
+  readonly removed: number;
+  readonly metadata: number;
+  /** Entries that are as they should be. */
+  readonly same: number;
+  /** Bytes of regular files to write. */
+  readonly bytes: number;
+  /** The largest that is needed beside what is there, while it is replaced file by file. */
+  readonly room: number;
+}
+
+export interface BackResult extends BackPlan {
+  readonly ms: number;
+  /** What this way of putting back cannot keep, beyond what the copy had lost (`xattrs`, `acls`, …). */
+  readonly lost: readonly string[];
+}

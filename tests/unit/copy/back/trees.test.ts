@@ -1,0 +1,95 @@
+import { mkdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { type Change, planBack, putBack } from '../../../../src/copy/back/back.ts';
+import { copyTree } from '../../../../src/copy/tree.ts';
+import type { ManifestMount } from '../../../../src/snapshot/types.ts';
+import { attributes, contents, listing } from '../../../support/compare.ts';
+import { applyEdits, edits } from '../../../support/edits.ts';
+import { completeSnapshot, mountOf, volumeTask } from '../../../support/made-snapshot.ts';
+import { makeOddTree, must } from '../../../support/odd-tree.ts';
+import { temporaryFolder } from '../../../support/temporary.ts';
+
+let folder: string;
+beforeEach(async () => {
+  folder = await temporaryFolder('back');
+});
+afterEach(async () => {
+  await rm(folder, { recursive: true, force: true });
+});
+
+const snapshotOf = async (live: string, quiet = true): Promise<{ folder: string; mount: ManifestMount }> => {
+  const snapshot = join(folder, 'snapshot');
+  await mkdir(snapshot);
+  const copied = await copyTree(volumeTask('data', live), snapshot, { bytes: 0, quiet });
+  const [result] = await completeSnapshot(snapshot, [copied]);
+  return { folder: snapshot, mount: mountOf(result as NonNullable<typeof result>) };
+};
+
+/** All there is to know of a tree. */
+const stateOf = async (root: string) => ({
+  listing: await listing(root),
+  contents: await contents(root),
+  attributes: await attributes(root),
+});
+
+const host = (path: string) => ({ kind: 'host', path }) as const;
+
+const changesOf = async (source: Parameters<typeof planBack>[0], target: string) => {
+  const changes: Change[] = [];
+  const plan = await planBack(source, host(target), { devices: true, onChange: (one) => changes.push(one) });
+  return { plan, changes: changes.map(({ kind, path }) => `${kind} ${path.toString('latin1')}`).sort() };
+};
+
+describe('putting back a tree', () => {
+  it('makes everything a tree can hold, in an empty folder', async () => {
+    const [live, target] = [join(folder, 'live'), join(folder, 'target')];
+    await makeOddTree(live);
+    const before = await stateOf(live);
+    const source = await snapshotOf(live);
+    await mkdir(target);
+    await putBack(source, host(target), { devices: true });
+    expect(await stateOf(target)).toEqual(before);
+    expect(await stateOf(join(source.folder, source.mount.path))).toEqual(before);
+    // And again over what is there: nothing is left to do.
+    const again = await putBack(source, host(target), { devices: true });
+    expect(again).toMatchObject({ created: 0, removed: 0, metadata: 0 });
+    expect(await stateOf(target)).toEqual(before);
+  });
+
+  it('finds nothing to do where nothing was touched, and reads nothing for that', async () => {
+    const live = join(folder, 'live');
+    await makeOddTree(live);
+    const source = await snapshotOf(live);
+    const before = await must(['find', '.', '-printf', '%i %C@ %A@ %p\\0'], live);
+    const result = await putBack(source, host(live), {});
+    expect(result).toMatchObject({ created: 0, replaced: 0, removed: 0, metadata: 0, bytes: 0 });
+    expect(await must(['find', '.', '-printf', '%i %C@ %A@ %p\\0'], live)).toEqual(before);
+  });
+
+  it('gives the same as a cold copy, whatever was done to the target', async () => {
+    let round = 0;
+    await fc.assert(
+      fc.asyncProperty(edits(30), edits(30), fc.boolean(), async (first, then, quiet) => {
+        const root = folder;
+        folder = join(root, String(round++));
+        const live = join(folder, 'live');
+        await mkdir(live, { recursive: true });
+        await applyEdits(live, first);
+        const before = await stateOf(live);
+        const source = await snapshotOf(live, quiet);
+        await applyEdits(live, then);
+        const { plan } = await changesOf(source, live);
+        const result = await putBack(source, host(live), { devices: true });
+        expect(await stateOf(live)).toEqual(before);
+        expect(await stateOf(join(source.folder, source.mount.path))).toEqual(before);
+        expect(result).toMatchObject(plan);
+        const { changes } = await changesOf(source, live);
+        expect(changes.filter((one) => !one.startsWith('replaced'))).toEqual([]);
+        folder = root;
+      }),
+      { numRuns: 6 },
+    );
+  }, 60_000);
+});
