@@ -1,6 +1,7 @@
 import { createHash, hash } from 'node:crypto';
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import { parentPort, workerData } from 'node:worker_threads';
+import { isSqliteHeader } from './entries/sqlite.ts';
 
 /** What `hashing.ts` sends: paths below the root, each ended by a NUL. */
 export interface HashJob {
@@ -12,6 +13,8 @@ export interface HashJob {
 export interface HashAnswer {
   readonly digests: Uint8Array<ArrayBuffer>;
   readonly failures: readonly (readonly [place: number, reason: string])[];
+  /** Places of those that are SQLite databases. */
+  readonly databases: readonly number[];
 }
 
 export interface HashWorkerData {
@@ -37,8 +40,12 @@ const fill = (file: number, at: number): number => {
   return filled;
 };
 
+/** Whether the file that was hashed last began like a database. */
+let isDatabase = false;
+
 const hashOpen = (file: number): Buffer => {
   let filled = fill(file, 0);
+  isDatabase = isSqliteHeader(block.subarray(0, Math.min(filled, 64)));
   // One call for what fits the block: most files do, and setting up a hash object costs more than they do.
   if (filled < block.length) return hash('sha256', block.subarray(0, filled), 'buffer');
   const state = createHash('sha256');
@@ -70,16 +77,18 @@ const hashFile = (name: Uint8Array): Buffer => {
 const answer = ({ paths, count }: HashJob): HashAnswer => {
   const digests = new Uint8Array(count * 32);
   const failures: [number, string][] = [];
+  const databases: number[] = [];
   for (let place = 0, start = 0; place < count; place++) {
     const end = paths.indexOf(0, start);
     try {
       digests.set(hashFile(paths.subarray(start, end)), place * 32);
+      if (isDatabase) databases.push(place);
     } catch (thrown) {
       failures.push([place, thrown instanceof Error ? thrown.message : String(thrown)]);
     }
     start = end + 1;
   }
-  return { digests, failures };
+  return { digests, failures, databases };
 };
 
 parentPort?.on('message', (job: HashJob) => {

@@ -17,6 +17,8 @@ export interface Hashed<T> {
   readonly sha256?: string;
   /** Why it could not be read. */
   readonly failure?: string;
+  /** It begins like an SQLite database. */
+  readonly isDatabase?: true;
 }
 
 export interface HashOptions {
@@ -68,13 +70,14 @@ const packed = <T>(requests: readonly HashRequest<T>[]): HashJob => {
 const resultsOf = <T>(job: readonly HashRequest<T>[], answer: HashAnswer): readonly Hashed<T>[] => {
   const digests = Buffer.from(answer.digests.buffer);
   const failures = new Map(answer.failures);
+  const databases = new Set(answer.databases);
   let place = 0;
   return job.map(({ item, path }) => {
     if (path === undefined) return { item };
     const failure = failures.get(place);
     const sha256 = digests.toString('hex', place * 32, place * 32 + 32);
-    place++;
-    return failure === undefined ? { item, sha256 } : { item, failure };
+    const isDatabase = databases.has(place++) && { isDatabase: true as const };
+    return failure === undefined ? { item, sha256, ...isDatabase } : { item, failure };
   });
 };
 

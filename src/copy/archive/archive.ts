@@ -10,7 +10,9 @@ import { asStackBackupError, errnoOf, messageOf, StackBackupError } from '../../
 import type { Engine } from '../../docker/engine.ts';
 import { decompressing } from '../../snapshot/entries/plain.ts';
 import type { RecordEntry } from '../../snapshot/entries/records.ts';
+import { isSqliteHeader, sqliteHeaderBytes } from '../../snapshot/entries/sqlite.ts';
 import { rawArchivePath } from '../../snapshot/layout.ts';
+import type { ArchiveWatch } from '../../snapshot/verify.ts';
 import type { CopyOptions } from '../tree.ts';
 import type { Copied, CopyTask } from '../types.ts';
 import { TarReader } from './tar.ts';
@@ -103,8 +105,8 @@ export const compressArchive = async (tar: string, signal?: AbortSignal): Promis
   return compressed;
 };
 
-/** An archive as plain tar. */
-const openArchive = (file: string): { readonly plain: Readable; close(): void } => {
+/** The plain bytes of a `.tar` or `.tar.zst`; `close` whatever happens. */
+export const openArchive = (file: string): { readonly plain: Readable; close(): void } => {
   const source = createReadStream(file, { highWaterMark: 256 * 1024 });
   if (!file.endsWith('.zst')) return { plain: source, close: () => source.destroy() };
   const plain = decompressing();
@@ -132,10 +134,12 @@ export const belowTop = (path: Buffer): Buffer => {
 export async function* listArchive(
   file: string,
   signal?: AbortSignal,
+  watch?: ArchiveWatch,
 ): AsyncGenerator<readonly RecordEntry[], void, void> {
   let ready: RecordEntry[] = [];
   let entry: RecordEntry | undefined;
   let hash: Hash | undefined;
+  let beginning: Buffer = Buffer.alloc(0);
   const reader = new TarReader({
     entry: (member) => {
       const isLink = member.type === 'file' && member.target !== undefined;
@@ -145,10 +149,16 @@ export async function* listArchive(
         ...(isLink ? { target: belowTop(member.target as Buffer) } : {}),
       };
       hash = member.type === 'file' && !isLink ? createHash('sha256') : undefined;
+      beginning = Buffer.alloc(0);
     },
-    data: (chunk) => hash?.update(chunk),
+    data: (chunk) => {
+      hash?.update(chunk);
+      if (watch !== undefined && beginning.length < sqliteHeaderBytes)
+        beginning = Buffer.concat([beginning, chunk.subarray(0, sqliteHeaderBytes)]);
+    },
     end: () => {
       if (entry === undefined) return;
+      if (isSqliteHeader(beginning)) watch?.onDatabase(entry.path);
       ready.push(hash === undefined ? entry : { ...entry, sha256: hash.digest('hex') });
     },
   });
@@ -157,6 +167,7 @@ export async function* listArchive(
     for await (const chunk of archive.plain as AsyncIterable<Buffer>) {
       if (signal?.aborted) throw new StackBackupError('interrupted', `reading ${file} was interrupted`);
       reader.push(chunk);
+      watch?.onBytes(chunk.length);
       if (ready.length > 0) yield ready;
       ready = [];
     }

@@ -1,12 +1,8 @@
-import { extname } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { StackBackupError } from '../../base/errors.ts';
 import { run as runProcess } from '../../base/process.ts';
 import { excerpt, printable } from '../output.ts';
+import { sqliteProcess } from './command.ts';
 import type { SqliteAnswer, SqliteRequest } from './process.ts';
-
-/** `.ts` from the sources, `.js` when built: the program lies beside this file in both. */
-const program = fileURLToPath(new URL(`./process${extname(import.meta.url)}`, import.meta.url));
 
 /** Result codes of SQLite that mean damage: SQLITE_CORRUPT and SQLITE_NOTADB (sqlite.org/rescode.html). */
 const damage = new Set([11, 26]);
@@ -46,7 +42,7 @@ export const operate = async (
   signal: AbortSignal,
   request: SqliteRequest,
 ): Promise<SqliteAnswer> => {
-  const ended = await runProcess([process.execPath, '--disable-warning=ExperimentalWarning', program], {
+  const ended = await runProcess(sqliteProcess(), {
     signal,
     input: JSON.stringify(request),
   });

@@ -19,6 +19,8 @@ export interface SqliteRequest {
   readonly count?: boolean;
   /** Absolute path of an existing empty file that becomes the copy; without it nothing is copied. */
   readonly target?: string;
+  /** Bytes that SQLite may allocate; it refuses what needs more. Without it there is no limit. */
+  readonly memory?: number;
 }
 
 export interface SqliteAnswer {
@@ -132,6 +134,7 @@ const work = async (request: SqliteRequest): Promise<SqliteAnswer> => {
   try {
     using source = openSource(DatabaseSync, request);
     guardAgainstContent(source);
+    if (request.memory !== undefined) source.exec(`PRAGMA hard_heap_limit = ${Math.floor(request.memory)}`);
     if (request.target === undefined) answer = { ...answer, ...judge(source, request) };
     else {
       // All pages in one step: between steps a writer would make SQLite begin anew, for ever under load.
