@@ -161,3 +161,27 @@ export const foldersToCheck = async (reference: string, places: Places): Promise
   if (found.length === 0) throw await unknown(reference, places, unreadable);
   return found;
 };
+
+/** Oldest first, as far as names tell. */
+const byAge = (paths: readonly string[]): readonly string[] =>
+  paths.toSorted((a, b) => stampOf(a) - stampOf(b));
+
+/** Every snapshot folder of these instances, or of all where none is named; oldest first within each. */
+export const allSnapshots = async (
+  instances: readonly string[],
+  places: Places,
+): Promise<readonly string[]> => {
+  const found: string[] = [];
+  for (const instance of instances.length > 0 ? instances : await instancesIn(places)) {
+    const paths = await pathsOf(places.backups, instance);
+    if (paths.length === 0) throw await unknown(instance, places, []);
+    found.push(...byAge(paths));
+  }
+  return found;
+};
+
+/** The instances that have a snapshot, sorted. */
+export const instancesIn = async ({ backups }: Places): Promise<readonly string[]> => {
+  const names = (await Promise.all([...new Set(backups)].map(namesIn))).flat();
+  return [...new Set(names.flatMap((name) => parseSnapshotName(name)?.instance ?? []))].sort();
+};

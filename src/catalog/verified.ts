@@ -1,7 +1,7 @@
 import type { Problem } from '../snapshot/verify.ts';
 
 /** Which share of the content was read, and of how many: all of them in turn read everything. */
-interface Sample {
+export interface Sample {
   /** What was asked for. */
   readonly percent: number;
   /** From 0. */

@@ -71,6 +71,7 @@ export const recover = async (world: World, flags: RecoverFlags): Promise<number
   if (dead.length === 0) return nothing();
   const engine = await engineOf(world, flags.waitForEngine);
   const info = await engine.info();
+  if (!flags.dryRun) await engine.removeDeadReaders().catch(() => undefined);
   tellElsewhere(world, dead, info);
   const ours = dead.filter(({ journal }) => journal.engine.id === info.id);
   if (ours.length === 0) return nothing();

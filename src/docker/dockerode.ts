@@ -9,6 +9,7 @@ import { demultiplex } from './api/demux.ts';
 import { execIn } from './api/exec.ts';
 import { createHolderContainer, removeHolderContainers } from './api/holder.ts';
 import { detailsOf, runningOf } from './api/inspected.ts';
+import { removeDeadReaders, runReader } from './api/reader.ts';
 import { eventOf, linesOf, logStream, openLog } from './api/streams.ts';
 import { type Endpoint, resolveEndpoint } from './endpoint.ts';
 import type { ContainerDetails, Engine, EngineInfo } from './engine.ts';
@@ -170,6 +171,17 @@ const createEngine = (docker: Docker, address: string): Engine => {
           request.signal,
         );
       }
+    },
+    read: async (request) => {
+      try {
+        return await runReader(docker, request);
+      } catch (error) {
+        const doing = `run ${request.command[0] ?? ''} of image ${request.image}`;
+        throw engineFailure(error, doing, address, request.signal);
+      }
+    },
+    removeDeadReaders: async () => {
+      await must('remove left-over containers of readers', () => removeDeadReaders(docker));
     },
     volume: async (name) => {
       const found = await call(

@@ -105,6 +105,17 @@ export interface ExecRequest {
   readonly signal?: AbortSignal;
 }
 
+/** A program of an image, and the bytes that it is to read. */
+export interface ReaderRequest {
+  /** `sha256:…`, of an image that is on the engine. */
+  readonly image: string;
+  readonly command: readonly string[];
+  readonly stdin: Readable;
+  readonly stdout: Writable;
+  readonly stderr: Writable;
+  readonly signal: AbortSignal;
+}
+
 export interface EngineEvent {
   /** `start`, `die`, `destroy` … */
   readonly action: string;
@@ -139,6 +150,13 @@ export interface Engine {
   setRestartPolicy(id: string, policy: RestartPolicy): Promise<void>;
   /** Runs a process in a running container; resolves with its exit code. */
   exec(id: string, request: ExecRequest): Promise<number>;
+  /**
+   * Runs a program of an image in a throw-away container without network, mounts or rights, that reads untrusted
+   * bytes; resolves with its exit code. Nothing is pulled: `details.status` 404 when the image is not there.
+   */
+  read(request: ReaderRequest): Promise<number>;
+  /** Removes what killed processes of this machine have left of `read`. */
+  removeDeadReaders(): Promise<void>;
   /** Undefined when there is no such volume. */
   volume(name: string): Promise<VolumeDetails | undefined>;
   /** Names of the volumes that carry this label (`key=value`). */

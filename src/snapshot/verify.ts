@@ -22,7 +22,7 @@ export type {
   SnapshotReaders,
   VerifyOptions,
 } from './verifying/options.ts';
-export type { Problem, Unchecked, Verification } from './verifying/verification.ts';
+export type { Problem, Verification } from './verifying/verification.ts';
 
 const hashOf = async (file: string): Promise<string> => {
   const hash = createHash('sha256');

@@ -144,6 +144,8 @@ export const recoverFirst = async (
 ): Promise<Recoveries> => {
   const looked = await glanceForDead(folders);
   tellUnusable(session.world, looked.unusable);
+  // Nobody waits for them, and an engine that refuses says so at the next step.
+  await session.engine.removeDeadReaders().catch(() => undefined);
   const { records, failures } = await recoverFound(session, looked.dead, { asEvents });
   const told = failures.filter(({ error }) => error.code !== 'locked');
   for (const { found, error } of told)

@@ -1,0 +1,130 @@
+import { hostname } from 'node:os';
+import type { Duplex, Readable } from 'node:stream';
+import type Docker from 'dockerode';
+import { isAlive, ownIdentity } from '../../base/clock.ts';
+import { errnoOf, StackBackupError } from '../../base/errors.ts';
+import type { ReaderRequest } from '../engine.ts';
+import { demultiplex } from './demux.ts';
+
+/** Says which process a reader is of, so that it is found when that one was killed. */
+const readerLabel = 'io.stack-backup.reader';
+
+interface Owner {
+  readonly host: string;
+  readonly pid: number;
+  readonly startTime: string;
+  readonly bootId: string;
+}
+
+const ownLabel = (): string => JSON.stringify({ host: hostname(), ...ownIdentity() } satisfies Owner);
+
+/** Its process ran on this machine and does not any more. Of another machine's nothing is known. */
+const isOfDead = (label: string | undefined): boolean => {
+  try {
+    const owner = JSON.parse(label ?? '') as Owner;
+    return owner.host === hostname() && !isAlive(owner);
+  } catch {
+    return false;
+  }
+};
+
+const status = (error: unknown): number | undefined => (error as { readonly statusCode?: number }).statusCode;
+
+/** Removes it, and waits where the engine is at that already. Gone is success. */
+const removeContainer = async (container: Docker.Container): Promise<void> => {
+  try {
+    await container.remove({ force: true, v: true });
+  } catch (error) {
+    if (status(error) === 404) return;
+    if (status(error) !== 409) throw error;
+    await container.wait({ condition: 'removed' }).catch(() => undefined);
+  }
+};
+
+/**
+ * What untrusted bytes are read in: no network, nothing mounted, nothing that can be written to, no rights. The
+ * engine removes it by itself when it ends, and it ends when its input does: also when this process is killed.
+ */
+const settingsOf = async (docker: Docker, { image, command }: ReaderRequest) => {
+  const { Config } = await docker.getImage(image).inspect();
+  const [program, ...args] = command;
+  return {
+    Image: image,
+    Entrypoint: [program as string],
+    Cmd: args,
+    User: '65534:65534',
+    WorkingDir: '/',
+    Labels: { [readerLabel]: ownLabel() },
+    AttachStdin: true,
+    AttachStdout: true,
+    AttachStderr: true,
+    OpenStdin: true,
+    StdinOnce: true,
+    NetworkDisabled: true,
+    Healthcheck: { Test: ['NONE'] },
+    HostConfig: {
+      AutoRemove: true,
+      NetworkMode: 'none',
+      ReadonlyRootfs: true,
+      CapDrop: ['ALL'],
+      SecurityOpt: ['no-new-privileges'],
+      PidsLimit: 64,
+      Memory: 512 * 1024 * 1024,
+      LogConfig: { Type: 'none', Config: {} },
+      // What the image declares would become anonymous volumes.
+      Tmpfs: Object.fromEntries(Object.keys(Config.Volumes ?? {}).map((path) => [path, 'size=1m'])),
+    },
+  };
+};
+
+/** A program that has seen enough of its input ends early: the rest of it goes nowhere. */
+const readAll = async (stream: Duplex, request: ReaderRequest): Promise<void> => {
+  try {
+    await demultiplex(stream as Readable, request);
+  } catch (error) {
+    if (!['EPIPE', 'ECONNRESET'].includes(errnoOf(error) ?? '')) throw error;
+  }
+};
+
+/**
+ * Runs a program of an image that is on the engine in a throw-away container, and resolves with its exit code.
+ * Whatever comes of it, the container is gone afterwards.
+ */
+export const runReader = async (docker: Docker, request: ReaderRequest): Promise<number> => {
+  const { signal, stdin } = request;
+  signal.throwIfAborted();
+  const container = await docker.createContainer(await settingsOf(docker, request));
+  let stream: Duplex | undefined;
+  const end = (): void => void stream?.destroy();
+  try {
+    stream = (await container.attach({
+      ...{ stream: true, hijack: true, stdin: true, stdout: true, stderr: true },
+    })) as Duplex;
+    signal.addEventListener('abort', end, { once: true });
+    const exit = container.wait({ condition: 'next-exit' }) as Promise<{ readonly StatusCode: number }>;
+    exit.catch(() => undefined);
+    await container.start();
+    stdin.on('error', end);
+    stdin.pipe(stream);
+    stream.on('error', () => stdin.destroy());
+    await readAll(stream, request);
+    signal.throwIfAborted();
+    return (await exit).StatusCode;
+  } catch (error) {
+    if (signal.aborted)
+      throw new StackBackupError('interrupted', 'the program in the container was ended', { cause: error });
+    throw error;
+  } finally {
+    signal.removeEventListener('abort', end);
+    stdin.destroy();
+    stream?.destroy();
+    await removeContainer(container);
+  }
+};
+
+/** Removes the readers of processes of this machine that are gone. */
+export const removeDeadReaders = async (docker: Docker): Promise<void> => {
+  const found = await docker.listContainers({ all: true, filters: { label: [readerLabel] } });
+  for (const { Id, Labels } of found)
+    if (isOfDead(Labels[readerLabel])) await removeContainer(docker.getContainer(Id));
+};
