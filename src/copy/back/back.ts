@@ -7,6 +7,7 @@ import { printable, type RecordEntry, sortRecords } from '../../snapshot/entries
 import { recordWalk } from '../walk.ts';
 import { compare } from './compare/compare.ts';
 import { Decisions } from './compare/decisions.ts';
+import { ArchiveFiller } from './fill/archive.ts';
 import type { Filler } from './fill/filler.ts';
 import { TreeFiller } from './fill/tree.ts';
 import { carryOut } from './place/carry-out.ts';
@@ -62,7 +63,10 @@ const decided = async <T>(
     await recordWalk(target, present, options.signal);
     await sortRecords(present, options.signal);
     const decisions = new Decisions(folder, narrowing, options.onChange ?? (() => undefined));
-    const filler = new TreeFiller(source, decisions.make, wanted.links);
+    const filler =
+      source.mount.form === 'tree'
+        ? new TreeFiller(source, decisions.make, wanted.links)
+        : new ArchiveFiller(source, decisions.make, wanted);
     const marks = (entries: readonly RecordEntry[]) => filler.marks(entries, options.signal);
     await compare({ source, wanted, narrowing, target, present, work: folder, options, marks }, decisions);
     return await work({ source, target, wanted, narrowing, decisions, filler, work: folder });

@@ -49,7 +49,7 @@ export const marksOf = async (
 const mostBytes = 64 * 1024 * 1024;
 
 /** What PAX calls extended attributes and ACLs (star, GNU tar). */
-const isAttribute = (key: string): boolean => /^SCHILY\.(xattr|acl)\./.test(key);
+export const isAttribute = (key: string): boolean => /^SCHILY\.(xattr|acl)\./.test(key);
 
 /** Attributes of folders as they come along in an archive. */
 export class FolderAttributes {

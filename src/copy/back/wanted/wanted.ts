@@ -6,6 +6,7 @@ import { PathSet } from '../../changes/path-set.ts';
 import { parentOf } from '../../changes/paths.ts';
 import { refused } from '../trouble.ts';
 import type { BackSource } from '../types.ts';
+import { assertInside } from './inside.ts';
 import { LinkCollector, type LinkGroup } from './links.ts';
 import type { Narrowing } from './narrow.ts';
 
@@ -98,6 +99,7 @@ const filled = (name: string, entry: RecordEntry, contents: ReadonlyMap<string, 
  * and what is hard-linked.
  */
 export const wantedOf = async (source: BackSource, narrowing: Narrowing): Promise<Wanted> => {
+  await assertInside(source);
   const soundness = new Soundness(source);
   const collector = new LinkCollector();
   const { name } = source.mount;

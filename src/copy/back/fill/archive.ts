@@ -1,0 +1,235 @@
+import { mkdirSync, renameSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { StackBackupError } from '../../../base/errors.ts';
+import type { RecordEntry } from '../../../snapshot/entries/records.ts';
+import { belowTop, openArchive } from '../../archive/archive.ts';
+import { TarReader } from '../../archive/tar.ts';
+import { PathSet } from '../../changes/path-set.ts';
+import { below } from '../../changes/paths.ts';
+import { FolderAttributes, isAttribute } from '../compare/attributes.ts';
+import type { Pile } from '../compare/pile.ts';
+import type { Attributes } from '../place/headers.ts';
+import type { Batch } from '../place/place.ts';
+import type { Staging } from '../place/staging.ts';
+import { refused } from '../trouble.ts';
+import type { BackSource } from '../types.ts';
+import type { Wanted } from '../wanted/wanted.ts';
+import { batchBytes, batchEntries, type Filler } from './filler.ts';
+import { Members } from './members.ts';
+import { Unpacking } from './unpacking.ts';
+
+/** The member that carries the bytes of an entry, and whether another name of the file is made with them. */
+const memberOf = (wanted: Wanted, { path }: RecordEntry): { path: Buffer; isFurther: boolean } => {
+  const name = path.toString('latin1');
+  const group = wanted.links.get(name);
+  return {
+    path: group === undefined ? path : Buffer.from(group.carrier, 'latin1'),
+    isFurther: group !== undefined && group.names[0] !== name,
+  };
+};
+
+/** What one reading of all files of an archive finds besides the bytes. */
+interface Findings {
+  readonly folders: FolderAttributes;
+  /** Paths of other members with attributes. */
+  readonly marked: PathSet;
+}
+
+/** Puts back from an archive: one reading of its files, from which only what is needed goes on to GNU tar. */
+export class ArchiveFiller implements Filler {
+  readonly #source: BackSource;
+  readonly #make: Pile;
+  readonly #wanted: Wanted;
+  readonly #members = new Members();
+  /** Members that are put back under another name of the same file. */
+  readonly #renamed = new Map<string, Buffer>();
+  #findings: Promise<Findings> | undefined;
+
+  constructor(source: BackSource, make: Pile, wanted: Wanted) {
+    this.#source = source;
+    this.#make = make;
+    this.#wanted = wanted;
+  }
+
+  async *batches(staging: Staging, signal: AbortSignal | undefined): AsyncGenerator<Batch, void, void> {
+    if (this.#make.count === 0) return;
+    const made = new PathSet();
+    for await (const batch of this.#make.entries()) {
+      for (const { path } of batch) made.add(path);
+      const folders = batch.filter(({ type }) => type === 'dir');
+      if (folders.length > 0) yield { name: staging.batch(), entries: folders };
+    }
+    for await (const batch of this.#wanted.entries())
+      for (const entry of batch) if (made.has(entry.path) && entry.type !== 'dir') this.#expect(entry);
+    for (const [part, file] of this.#files.entries()) yield* this.#unpack(part, file, staging, signal);
+    if (this.#members.missing > 0)
+      throw refused(
+        this.#source.mount.name,
+        `${this.#members.missing} of its entries are not in its archive`,
+      );
+  }
+
+  get #files(): readonly string[] {
+    const { folder, mount } = this.#source;
+    return (mount.parts?.map(({ path }) => path) ?? [mount.path]).map((path) => join(folder, path));
+  }
+
+  #expect(entry: RecordEntry): void {
+    const member = memberOf(this.#wanted, entry);
+    if (member.isFurther) return;
+    this.#members.expect(member.path, entry);
+    if (!member.path.equals(entry.path))
+      this.#renamed.set(member.path.toString('latin1'), Buffer.from(entry.path));
+  }
+
+  async *#unpack(
+    part: number,
+    file: string,
+    staging: Staging,
+    signal: AbortSignal | undefined,
+  ): AsyncGenerator<Batch, void, void> {
+    const picked = new Picked((member) => this.#members.take(part, member), this.#source.mount.name);
+    const archive = openArchive(file);
+    let unpacking: Unpacking | undefined;
+    let name = '';
+    try {
+      for await (const chunk of archive.plain as AsyncIterable<Buffer>) {
+        if (signal?.aborted) throw new StackBackupError('interrupted', 'putting back was interrupted');
+        picked.reader.push(chunk);
+        for (const piece of picked.take()) {
+          if (unpacking === undefined) {
+            name = staging.batch();
+            unpacking = new Unpacking(join(staging.path, name), this.#source.mount.name, signal);
+          }
+          if ('bytes' in piece) await unpacking.write(piece.bytes);
+          else {
+            await unpacking.end();
+            unpacking = undefined;
+            yield this.#batch(name, piece.batch, staging);
+          }
+        }
+      }
+      picked.reader.end();
+      if (unpacking !== undefined) {
+        await unpacking.end();
+        unpacking = undefined;
+        yield this.#batch(name, picked.rest, staging);
+      }
+    } finally {
+      await unpacking?.giveUp();
+      archive.close();
+    }
+  }
+
+  #batch(name: string, members: readonly RecordEntry[], staging: Staging): Batch {
+    const root = join(staging.path, name);
+    const entries = members.map((entry) => {
+      const renamed = this.#renamed.get(entry.path.toString('latin1'));
+      if (renamed === undefined) return entry;
+      const to = below(root, renamed);
+      mkdirSync(Buffer.from(dirname(to.toString('latin1')), 'latin1'), { recursive: true, mode: 0o700 });
+      renameSync(below(root, entry.path), to);
+      return { ...entry, path: renamed };
+    });
+    return { name, entries };
+  }
+
+  isContent(entry: RecordEntry, sha256: string): boolean {
+    return this.#members.isContent(memberOf(this.#wanted, entry).path, sha256);
+  }
+
+  async marks(entries: readonly RecordEntry[], signal: AbortSignal | undefined): Promise<readonly boolean[]> {
+    this.#findings ??= this.#look(signal);
+    const { folders, marked } = await this.#findings;
+    return entries.map((entry) =>
+      entry.type === 'dir'
+        ? folders.all.has(entry.path.toString('latin1'))
+        : marked.has(memberOf(this.#wanted, entry).path),
+    );
+  }
+
+  async attributes(): Promise<ReadonlyMap<string, Attributes>> {
+    this.#findings ??= this.#look(undefined);
+    return (await this.#findings).folders.all;
+  }
+
+  /** Reads all files for the attributes in them, each member in the file that holds it. */
+  async #look(signal: AbortSignal | undefined): Promise<Findings> {
+    const findings = { folders: new FolderAttributes(this.#source.mount.name), marked: new PathSet() };
+    const held = new PathSet();
+    const key = (part: number, path: Buffer) => Buffer.concat([Buffer.from(`${part}/`), path]);
+    for await (const batch of this.#wanted.entries())
+      for (const { part, path } of batch) held.add(key(part ?? 0, path));
+    for (const [part, file] of this.#files.entries()) {
+      const reader = new TarReader({
+        entry: (member, _, records) => {
+          const path = belowTop(member.path);
+          if (![...records.keys()].some(isAttribute) || !held.has(key(part, path))) return;
+          if (member.type === 'dir') findings.folders.add(path.toString('latin1'), records);
+          else findings.marked.add(path);
+        },
+      });
+      const archive = openArchive(file);
+      try {
+        for await (const chunk of archive.plain as AsyncIterable<Buffer>) {
+          if (signal?.aborted) throw new StackBackupError('interrupted', 'putting back was interrupted');
+          reader.push(chunk);
+        }
+        reader.end();
+      } finally {
+        archive.close();
+      }
+    }
+    return findings;
+  }
+}
+
+type Piece = { readonly bytes: Buffer } | { readonly batch: readonly RecordEntry[] };
+
+/** The members that are awaited, as they stand in the archive, cut into batches. */
+class Picked {
+  readonly reader: TarReader;
+  #pieces: Piece[] = [];
+  #batch: RecordEntry[] = [];
+  #bytes = 0;
+  #keeps = false;
+
+  constructor(take: (member: RecordEntry) => 'none' | 'wrong' | 'right', name: string) {
+    this.reader = new TarReader({
+      entry: (member) => {
+        const entry = { ...member, path: belowTop(member.path) };
+        // Further names of a file are linked when all is in its place.
+        const isLink = entry.type === 'file' && entry.target !== undefined;
+        const found = isLink ? 'none' : take(entry);
+        if (found === 'wrong') throw refused(name, 'it is not in the archive as its index says', entry.path);
+        this.#keeps = found === 'right';
+        if (this.#keeps) this.#add(entry);
+      },
+      raw: (chunk) => {
+        if (this.#keeps) this.#pieces.push({ bytes: chunk });
+      },
+    });
+  }
+
+  #add(entry: RecordEntry): void {
+    if (this.#bytes >= batchBytes || this.#batch.length >= batchEntries) {
+      this.#pieces.push({ batch: this.#batch });
+      this.#batch = [];
+      this.#bytes = 0;
+    }
+    this.#batch.push(entry);
+    this.#bytes += entry.size;
+  }
+
+  /** What has come together since it was asked last. */
+  take(): readonly Piece[] {
+    const taken = this.#pieces;
+    this.#pieces = [];
+    return taken;
+  }
+
+  /** The last batch. */
+  get rest(): readonly RecordEntry[] {
+    return this.#batch;
+  }
+}
