@@ -13,6 +13,8 @@ export interface RunContext {
   readonly signal: AbortSignal;
   /** Puts on disk that a container had ended by itself: a recovery must leave it so, too. */
   readonly noteEnded?: (id: string) => Promise<void>;
+  /** Tells the journal that a container is back: a recovery leaves it alone. Nobody waits for it. */
+  readonly noteBack?: (id: string) => void;
   /** Adds to the run's warnings, and tells the listeners. */
   readonly warn: (warning: Warning) => void;
 }

@@ -9,6 +9,7 @@ import type { BackupPlan } from '../plan/types.ts';
 import type { Manifest } from '../snapshot/types.ts';
 import type { RunContext } from './context.ts';
 import { appendHistory } from './history.ts';
+import type { Release } from './quiet/early.ts';
 import { downtimeOf } from './quiet/ledger.ts';
 import { whileQuiet } from './quiet/quiesce.ts';
 import { confirmRunning } from './quiet/start.ts';
@@ -30,6 +31,7 @@ import {
 import { imagesOf, writeComposeRecord, writeLogs } from './stages/compose-record.ts';
 import { copyAll, makeHolder, needsHolder, type Prepared } from './stages/copy-stage.ts';
 import { manifestOf } from './stages/describe.ts';
+import { holdsIn } from './stages/holds.ts';
 import { type HookRun, runHooks } from './stages/hook-stage.ts';
 import { assertSpace, preflight } from './stages/preflight.ts';
 import { finishFolder } from './stages/publish.ts';
@@ -51,16 +53,17 @@ const entering =
 
 const hookRun = ({ id, folder }: Run): HookRun => ({ id, folder });
 
-/** The window: everything between the last stop and the first start. Nothing that can wait is done in it. */
-const inTheWindow = (run: Run, enter: Enter, prepared: Prepared) => async (quiet: RunContext) => {
-  const consistent = momentOf(run);
-  await enter('while-stopped');
-  await runHooks(quiet, run.plan, 'while-stopped', hookRun(run), run.hooks);
-  await enter('copying');
-  const copied = await copyAll(quiet, run.plan, run.folder, prepared);
-  await enter('starting');
-  return { copied, consistent };
-};
+/** The window: what keeps services down once all are quiet. Nothing that can wait is done in it. */
+const inTheWindow =
+  (run: Run, enter: Enter, prepared: Prepared) => async (quiet: RunContext, release: Release) => {
+    const consistent = momentOf(run);
+    await enter('while-stopped');
+    await runHooks(quiet, run.plan, 'while-stopped', hookRun(run), run.hooks);
+    await enter('copying');
+    const copied = await copyAll(quiet, run.plan, run.folder, prepared, release);
+    await enter('starting');
+    return { copied, consistent };
+  };
 
 const removeHolder = async ({ context, id }: Run): Promise<void> => {
   try {
@@ -81,14 +84,16 @@ const copyWarm = async (run: Run, enter: Enter): Promise<WarmCopies> => {
 /** Quiesce, copy, bring back. The helper container for copies through the engine lives just as long. */
 const copyWhileQuiet = async (run: Run, { journal }: OpenedRun, enter: Enter) => {
   const { plan, ledger, needs } = run;
-  const context = { ...run.context, noteEnded: journal.noteEnded };
+  const context = { ...run.context, noteEnded: journal.noteEnded, noteBack: journal.noteBack };
+  const early = { holds: await holdsIn(context, plan, needs), begin: () => journal.enter('starting') };
   try {
     const holder = await makeHolder(context, plan, run.id);
     const warm = await copyWarm(run, enter);
     const cold = plan.copies.filter(({ mount }) => !warm.has(mount.name));
     await assertSpace(plan, neededFor(cold));
     await enter('stopping');
-    return await whileQuiet(context, plan, ledger, needs, inTheWindow(run, enter, { holder, warm }));
+    const work = inTheWindow(run, enter, { holder, warm });
+    return await whileQuiet(context, plan, ledger, needs, work, early);
   } finally {
     if (needsHolder(plan)) await removeHolder(run);
   }

@@ -15,6 +15,8 @@ export interface JournalContainer extends PlannedContainer {
   readonly startedAt: string;
   /** It had ended by itself before anything was stopped: it stays so. */
   readonly ended?: true;
+  /** The run has brought it back: what becomes of it later is its own affair. */
+  readonly back?: true;
 }
 
 /** The way back as data. Commands are left out, they may hold secrets: a recovery reads them again. */
@@ -105,10 +107,15 @@ export const removeJournal = async (path: string): Promise<void> => {
 };
 
 export interface JournalFile {
-  /** Records that a phase begins, and what else has come to be; on disk when it resolves. */
+  /**
+   * Records that a phase begins, and what else has come to be; on disk when it resolves. One that has begun
+   * already is not written again.
+   */
   enter(phase: Phase, also?: Partial<Journal>): Promise<void>;
   /** Records that a container had ended by itself. */
   noteEnded(id: string): Promise<void>;
+  /** Records that a container is back. Whoever brings services back does not wait for a disk. */
+  noteBack(id: string): void;
   /** The run is over, and has told this outcome, but these containers are still to be put back. */
   leave(told: Outcome, containers: readonly JournalContainer[], phase?: Phase): Promise<void>;
   /** The run is over and nothing is left to put back. */
@@ -126,13 +133,18 @@ export const openJournal = async (path: string, first: Omit<Journal, 'process'>)
     last = last.catch(() => undefined).then(() => writeJournal(path, now));
     return last;
   };
+  const note = (id: string, what: Pick<JournalContainer, 'ended' | 'back'>): Promise<void> =>
+    change({ containers: journal.containers.map((one) => (one.id === id ? { ...one, ...what } : one)) });
+  let entered: { readonly phase: Phase; readonly done: Promise<void> } | undefined;
   await change({});
   return {
-    enter: (phase, also = {}) => change({ ...also, phase }),
-    noteEnded: (id) => {
-      const noted = journal.containers.map((one) => (one.id === id ? { ...one, ended: true as const } : one));
-      return change({ containers: noted });
+    enter: (phase, also) => {
+      if (entered?.phase !== phase || also !== undefined)
+        entered = { phase, done: change({ ...also, phase }) };
+      return entered.done;
     },
+    noteEnded: (id) => note(id, { ended: true }),
+    noteBack: (id) => void note(id, { back: true }).catch(() => undefined),
     leave: (told, containers, phase = 'starting') => change({ phase, told, containers }),
     close: async () => {
       await last.catch(() => undefined);

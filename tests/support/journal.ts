@@ -1,5 +1,7 @@
+import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Journal, JournalContainer } from '../../src/run/journal.ts';
+import { journalsPath } from '../../src/snapshot/layout.ts';
 
 /** The process that wrote a journal: one of an earlier boot, so that its run is dead for certain. */
 export const longGone = { pid: 1, startTime: '1', bootId: 'an earlier boot' };
@@ -36,3 +38,15 @@ export const deadJournal = (backups: string, over: Partial<Journal> = {}): Journ
   wayBack: { needs: [], awaited: [], known: ['a'.repeat(64)], healthMs: 120_000, postStart: [] },
   ...over,
 });
+
+/** The journal of a run under way; undefined when there is none. */
+export const newestJournal = async (backups: string): Promise<Journal | undefined> => {
+  const names = await readdir(journalsPath(backups)).catch(() => []);
+  const name = names
+    .filter((one) => one.endsWith('.json') && !one.startsWith('.'))
+    .sort()
+    .at(-1);
+  if (name === undefined) return undefined;
+  const text = await readFile(join(journalsPath(backups), name), 'utf8').catch(() => 'null');
+  return (JSON.parse(text) as Journal | null) ?? undefined;
+};

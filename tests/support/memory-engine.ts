@@ -1,5 +1,11 @@
 import { StackBackupError } from '../../src/base/errors.ts';
-import type { ContainerDetails, ContainerState, Engine, RestartPolicy } from '../../src/docker/engine.ts';
+import type {
+  ContainerDetails,
+  ContainerState,
+  Engine,
+  EngineEvent,
+  RestartPolicy,
+} from '../../src/docker/engine.ts';
 
 interface Box {
   readonly details: ContainerDetails;
@@ -43,6 +49,10 @@ export const memoryEngine = (
     ]),
   );
   const calls: Told[] = [];
+  const listeners = new Set<(event: EngineEvent) => void>();
+  const tell = (containerId: string, action: string): void => {
+    for (const listener of listeners) listener({ containerId, action } as EngineEvent);
+  };
   const box = (id: string): Box => {
     const found = boxes.get(id);
     if (found === undefined)
@@ -83,6 +93,7 @@ export const memoryEngine = (
         if (one.state === 'running') return;
         one.state = 'running';
         one.startedAt = clock++;
+        tell(id, 'start');
       }),
     pause: (id) =>
       call('pause', id, () => {
@@ -97,16 +108,22 @@ export const memoryEngine = (
         if (one.state !== 'paused')
           throw new StackBackupError('engine-failed', 'not paused', { details: { status: 409 } });
         one.state = 'running';
+        tell(id, 'unpause');
       }),
     setRestartPolicy: (id, policy) =>
       call('setRestartPolicy', id, () => {
         box(id).policy = policy;
       }),
     exec: (id) => call('exec', id, () => 0),
-    watch: (project, _onEvent, signal) =>
+    watch: (project, onEvent, signal) =>
       call('watch', project, () => ({
         ended: new Promise<void>((resolve) => {
-          signal.addEventListener('abort', () => resolve(), { once: true });
+          listeners.add(onEvent);
+          const end = (): void => {
+            listeners.delete(onEvent);
+            resolve();
+          };
+          signal.addEventListener('abort', end, { once: true });
         }),
       })),
   };
@@ -121,10 +138,20 @@ export const memoryEngine = (
       one.startedAt = clock++;
     }
   };
+  /** Somebody else starts or thaws a container; and may stop or freeze it again, as if nothing had been. */
+  const meddle = (id: string, isHidden: boolean): void => {
+    const one = box(id);
+    const was = one.state;
+    one.state = 'running';
+    if (was !== 'paused') one.startedAt = clock++;
+    tell(id, was === 'paused' ? 'unpause' : 'start');
+    if (isHidden) one.state = was;
+  };
   return {
     engine: engine as Engine,
     calls,
     restart,
+    meddle,
     states: (): ReadonlyMap<
       string,
       { readonly state: string; readonly policy: string; readonly startedAt: number }

@@ -20,7 +20,7 @@ const tags = (manifest: Manifest): string =>
 
 const downtimeOf = ({ downtime }: Manifest): string =>
   downtime.maxMs > 0
-    ? `${formatDuration(downtime.maxMs)} at most, ${formatDuration(downtime.windowMs)} with everything quiet`
+    ? `${formatDuration(downtime.maxMs)} at most, ${formatDuration(downtime.windowMs)} for the copies`
     : 'none';
 
 const head = (manifest: Manifest, path: string | undefined, width: number): readonly Line[] => {

@@ -116,7 +116,8 @@ const copyLines = (run: RunView, view: View, stand: Stand): readonly Line[] => {
 };
 
 const startLines = (run: RunView, view: View, stand: Stand): readonly Line[] => {
-  const since = run.phase === 'starting' ? run.since : (run.backSince ?? view.now);
+  const own = run.phase === 'starting' ? run.since : view.now;
+  const since = Math.min(own, run.backSince ?? own);
   const ms = view.now - since;
   if (run.down.length > 0) {
     const label = `Starting ${run.up.length} of ${run.up.length + run.down.length}`;
@@ -180,8 +181,8 @@ const ownLines = (run: RunView, view: View, stand: Stand): readonly Line[] => {
 /** The lines of the phase that a run is in, or was in when it ended. None is wider than `width`. */
 export const phaseLines = (run: RunView, width: number, now: number, stand: Stand): readonly Line[] => {
   const view = { width, now };
-  // After a failure the services come back in whatever phase that happened.
-  const isReturning = run.phase !== undefined && run.phase !== 'starting' && isBack(run);
+  // Some come back while others are still copied for; after a failure all, in whatever phase that happened.
+  const isReturning = stand !== 'done' && run.phase !== undefined && run.phase !== 'starting' && isBack(run);
   return [
     ...(run.phase === undefined ? [] : ownLines(run, view, stand)),
     ...(isReturning ? startLines(run, view, stand) : []),

@@ -19,6 +19,10 @@ export interface LedgerEntry {
   exitCode?: number;
   /** `StartedAt` as it was when quiet: another value later means that somebody started it. */
   startedAt?: string;
+  /** Nothing that is copied keeps it down any more; what it needs may. */
+  freedAt?: number;
+  /** It came back while others were still down. */
+  early?: true;
   /** The start or the thaw was asked for. */
   startAskedAt?: number;
   /** It runs again. */
@@ -41,11 +45,15 @@ export const newLedger = (containers: readonly JournalContainer[]): Ledger =>
 export const downtimeOf = (entry: LedgerEntry | undefined, now: number): number =>
   entry?.askedAt === undefined ? 0 : Math.round((entry.servingAt ?? entry.backAt ?? now) - entry.askedAt);
 
-/** From the last container quiet to the first start asked for: the part of the downtime that is ours. */
+/**
+ * From the last container quiet until nothing keeps any of them down any more: the part of the downtime that
+ * is ours. The first may have come back long before.
+ */
 export const windowOf = (ledger: Ledger): number => {
-  const quiet = [...ledger.values()].flatMap((entry) => entry.quietAt ?? []);
-  const asked = [...ledger.values()].flatMap((entry) => entry.startAskedAt ?? []);
-  return quiet.length === 0 || asked.length === 0
+  const quieted = [...ledger.values()].filter((entry) => entry.quietAt !== undefined);
+  const quiet = quieted.flatMap((entry) => entry.quietAt ?? []);
+  const freed = quieted.flatMap((entry) => entry.freedAt ?? []);
+  return quiet.length === 0 || freed.length === 0
     ? 0
-    : Math.max(0, Math.round(Math.min(...asked) - Math.max(...quiet)));
+    : Math.max(0, Math.round(Math.max(...freed) - Math.max(...quiet)));
 };

@@ -26,6 +26,9 @@ const blame =
           },
         );
 
+/** The run itself has asked for its start: from then on it may do as it likes. */
+const isOnItsWayBack = (entry: LedgerEntry): boolean => entry.startAskedAt !== undefined;
+
 /** A container that the run made quiet must still be as it was then: not started, not thawed, not gone. */
 const assertQuiet = async (context: RunContext, entry: LedgerEntry, changed: Blame): Promise<void> => {
   const { container } = entry;
@@ -36,6 +39,7 @@ const assertQuiet = async (context: RunContext, entry: LedgerEntry, changed: Bla
   const hasEnded = now.state === 'exited' || now.state === 'dead';
   const isAsLeft = isFrozen ? now.state === 'paused' : hasEnded;
   if (isAsLeft && now.startedAt === entry.startedAt) return;
+  if (isOnItsWayBack(entry)) return; // asked for while the engine was answering
   throw changed(`${container.name} was ${isFrozen ? (hasEnded ? 'ended' : 'thawed') : 'started'}`);
 };
 
@@ -55,8 +59,19 @@ const assertNobodyElse = async (
   }
 };
 
+/** Proves the same for one container that comes back before the others. Rejects with `stack-changed`. */
+export const assertStillQuiet = async (
+  context: RunContext,
+  entry: LedgerEntry,
+  watch: StartWatch,
+): Promise<void> => {
+  const changed = blame(watch.wasLost());
+  await assertQuiet(context, entry, changed);
+  if (watch.seen.includes(entry.container.id)) throw changed(`${entry.container.name} was started`);
+};
+
 /**
- * Proves, before the services come back, that nobody ran during the copy: a start in between makes the
+ * Proves, before the last services come back, that nobody ran during the copy: a start in between makes the
  * snapshot worthless even when the container has ended again. The watch has what the engine told of
  * meanwhile; inspecting catches what it did not tell. Rejects with `stack-changed`.
  */
@@ -67,7 +82,7 @@ export const assertUnchanged = async (
   watch: StartWatch,
 ): Promise<void> => {
   const changed = blame(watch.wasLost());
-  for (const entry of ledger.values()) await assertQuiet(context, entry, changed);
+  for (const entry of ledger.values()) if (!isOnItsWayBack(entry)) await assertQuiet(context, entry, changed);
   await assertNobodyElse(context, plan, ledger, changed);
   const names = watch.seen.map(
     (id) => plan.stack.containers.find((one) => one.id === id)?.name ?? id.slice(0, 12),

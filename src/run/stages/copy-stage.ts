@@ -6,6 +6,7 @@ import type { Copied } from '../../copy/types.ts';
 import { captureDelta } from '../../copy/warm/delta.ts';
 import type { BackupPlan, PlannedCopy } from '../../plan/types.ts';
 import type { RunContext } from '../context.ts';
+import type { Release } from '../quiet/early.ts';
 import { inLanes } from './lanes.ts';
 import type { WarmCopies } from './warm-stage.ts';
 
@@ -104,19 +105,25 @@ const copyOne = async (
 };
 
 /**
- * Copies every mount of the plan into the folder, the largest first; of those that were copied while the
- * services ran, what has changed since. After the first failure the others are ended too. The source is
- * quiet while this runs; everything that is slow and can wait is left for later.
+ * Copies every mount of the plan into the folder, first those that most containers wait for, and of such the
+ * largest; of those that were copied while the services ran, what has changed since. Each that is done is
+ * released. After the first failure the others are ended too. A source is quiet until it is released;
+ * everything that is slow and can wait is left for later.
  */
 export const copyAll = async (
   context: RunContext,
   plan: BackupPlan,
   folder: string,
   prepared: Prepared,
+  release: Release,
 ): Promise<readonly Copied[]> => {
   const left = (copy: PlannedCopy): number => remaining(copy, prepared).bytes;
-  const largestFirst = plan.copies.toSorted((a, b) => left(b) - left(a));
-  return inLanes(largestFirst, atOnce, context.signal, (copy, signal) =>
-    copyOne({ ...context, signal }, copy, folder, prepared),
-  );
+  const waiting = ({ mount }: PlannedCopy): number => release.waiting(mount.name);
+  const inOrder = plan.copies.toSorted((a, b) => waiting(b) - waiting(a) || left(b) - left(a));
+  release.copying();
+  return inLanes(inOrder, atOnce, context.signal, async (copy, signal) => {
+    const copied = await copyOne({ ...context, signal }, copy, folder, prepared);
+    release.copied(copy.mount.name);
+    return copied;
+  });
 };

@@ -245,7 +245,7 @@ describe('one snapshot', () => {
         data as of  2026-11-21 04:15:04
         finished    2026-11-21 04:15:20
         size        48 MB in 1,103 files, 1,207 entries
-        downtime    12.9 s at most, 310 ms with everything quiet
+        downtime    12.9 s at most, 310 ms for the copies
         engine      Docker 20.10.24 (API 1.41), Debian GNU/Linux 12, on box
         compose     2.40.3
         written by  stack-backup 0.1.0, Node 24.21.0

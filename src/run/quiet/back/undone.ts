@@ -24,15 +24,46 @@ const givePolicyBackAgain = async (
   await context.engine.setRestartPolicy(container.id, container.restartPolicy);
 };
 
+const forget = (entry: LedgerEntry): void => {
+  delete entry.backAt;
+  delete entry.servingAt;
+  delete entry.down;
+};
+
 /** Whether this one has to be brought back once more; then it counts as not brought back yet. */
 const isUndone = async (context: PatientContext, entry: LedgerEntry): Promise<boolean> => {
   const now = await context.engine.inspect(entry.container.id);
   await givePolicyBackAgain(context, entry, now);
   if (hasState(entry, now) && entry.down === undefined) return false;
-  delete entry.backAt;
-  delete entry.servingAt;
-  delete entry.down;
+  forget(entry);
   return true;
+};
+
+/** A program that gives up by itself ends so; one that a signal has ended, or that is done, does not. */
+const hasGivenUp = ({ state, exitCode }: ContainerDetails): boolean =>
+  (state === 'exited' || state === 'dead') && exitCode > 0 && exitCode < 128;
+
+/**
+ * Some services need others that their compose file does not name, and end when those are not there. So what
+ * came back while others were still down, and has given up since, gets its second try with all of them up.
+ */
+export const endedEarly = async (
+  context: PatientContext,
+  touched: readonly LedgerEntry[],
+): Promise<readonly LedgerEntry[]> => {
+  const early = touched.filter((entry) => entry.early === true && entry.container.action === 'stop');
+  const ended: LedgerEntry[] = [];
+  for (const entry of early) {
+    const { id, name, service } = entry.container;
+    const now = await context.engine.inspect(id).catch(() => undefined);
+    delete entry.early;
+    if (now === undefined || !hasGivenUp(now)) continue;
+    forget(entry);
+    ended.push(entry);
+    const message = `${name} ended with exit code ${now.exitCode} while other services were still down; it was started once more`;
+    context.warn({ code: 'ended-early', about: service, message, notice: true });
+  }
+  return ended;
 };
 
 /**

@@ -26,7 +26,8 @@ const again = async (begin: () => Promise<Watching>, stop: AbortSignal): Promise
 };
 
 /**
- * The engine's word on starts in the project while they must not happen, until `stop`. When the engine goes
+ * The engine's word on starts in the project while they must not happen, until `stop`; those that `isOurs`
+ * answers for are not told. When the engine goes
  * away, that is told, and the watch goes on when it is back; what it does not tell, inspecting finds. `first`
  * is the engine that is asked in the beginning: services are down, and it may be worth some patience.
  */
@@ -35,11 +36,13 @@ export const watchStarts = async (
   first: Engine,
   project: string,
   stop: AbortSignal,
+  isOurs: (id: string) => boolean,
 ): Promise<StartWatch> => {
   const seen: string[] = [];
   let isLost = false;
   const onEvent = (event: EngineEvent): void => {
-    if (event.action === 'start' || event.action === 'unpause') seen.push(event.containerId);
+    const isStart = event.action === 'start' || event.action === 'unpause';
+    if (isStart && !isOurs(event.containerId)) seen.push(event.containerId);
   };
   const begin = (engine: Engine): Promise<Watching> => engine.watch(project, onEvent, stop);
   const keep = async (begun: Watching): Promise<void> => {

@@ -36,7 +36,7 @@ const isStopping = (
 };
 
 /**
- * The dead run was on its way back, and has started this one (or somebody else has): what comes after a
+ * The dead run was on its way back (and perhaps still copying), and has started this one (or somebody else has): what comes after a
  * start may be missing, its `post_start` hooks, its health, the freeze it was found in. All that is done
  * again; the start itself is none, it runs.
  */
@@ -88,7 +88,7 @@ const isTouched = (
  */
 export const judge = async (journal: Journal, tools: JudgeTools, entry: LedgerEntry): Promise<void> => {
   const { container } = entry;
-  if (container.ended === true) return;
+  if (container.ended === true || container.back === true) return;
   const now = await inspected(tools.engine, container.id);
   const asked = tools.clock.tick();
   if (now === undefined) {

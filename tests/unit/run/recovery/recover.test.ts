@@ -111,6 +111,29 @@ describe('recovery', () => {
     expect(calls).toEqual(['start ours']);
   });
 
+  it('leaves alone what the run had brought back before it died', async () => {
+    const { recover } = recovering({
+      now: [
+        { id: 'at work', state: 'running' },
+        { id: 'crashed', state: 'exited' },
+        { id: 'thawed, and done', state: 'exited' },
+        { id: 'frozen', state: 'paused' },
+        { id: 'kept down', state: 'exited' },
+      ],
+      journal: {
+        phase: 'starting',
+        containers: [
+          stopped('at work', 9, { back: true, stateBefore: 'paused' }),
+          stopped('crashed', 1, { back: true }),
+          stopped('thawed, and done', 2, { back: true, action: 'pause' }),
+          stopped('frozen', 3, { action: 'pause' }),
+          stopped('kept down', 4),
+        ],
+      },
+    });
+    expect((await recover()).calls.toSorted()).toEqual(['start kept down', 'unpause frozen']);
+  });
+
   it('freezes again what was frozen before and had to be stopped, also when it was killed before it did', async () => {
     const frozen = (at: number): JournalContainer => stopped('box', at, { stateBefore: 'paused' });
     const cut = recovering({
