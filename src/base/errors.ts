@@ -15,6 +15,7 @@ export type ErrorCode =
   | 'space-short'
   | 'locked'
   | 'hook-failed'
+  | 'check-failed'
   | 'database-corrupt'
   | 'copy-failed'
   | 'stack-changed'

@@ -1,3 +1,4 @@
+import type { RawCheck } from './checks/types.ts';
 import type { RawDrill, RawDrills } from './drill/types.ts';
 import type { CopyForm, HookPhase, QuiesceMode } from './types.ts';
 
@@ -26,6 +27,7 @@ export interface RawInstance {
   readonly format?: CopyForm;
   readonly volumes?: Readonly<Record<string, { readonly format?: CopyForm }>>;
   readonly hooks?: readonly RawHook[];
+  readonly checks?: readonly RawCheck[];
   readonly logs?: boolean;
   readonly warm?: boolean;
   readonly incremental?: boolean;

@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import { labelOf, type Path, type Problem, problemsError } from './check/problem.ts';
 import { isTimezone } from './check/times.ts';
+import { resolveChecks } from './checks/resolve.ts';
 import { drillOf } from './drill/resolve.ts';
 import { placeOf } from './file/document.ts';
 import type { Environment } from './file/interpolate.ts';
@@ -145,6 +146,7 @@ const toInstance = (
     exclude: raw.exclude ?? [],
     copy: raw.copy ?? 'auto',
     hooks: resolveHooks(raw.hooks ?? [], folder, gathered.passwords),
+    checks: resolveChecks(raw.checks),
     format: raw.format ?? 'auto',
     volumes: volumesOf(raw),
     logs: raw.logs ?? false,
@@ -174,6 +176,7 @@ export const instanceFromRunning = (project: string, backups: string, timezone: 
   exclude: [],
   copy: 'auto',
   hooks: [],
+  checks: [],
   format: 'auto',
   volumes: {},
   logs: false,

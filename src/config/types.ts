@@ -1,4 +1,5 @@
 import type { Duration } from '../base/duration.ts';
+import type { Check } from './checks/types.ts';
 import type { DrillSettings } from './drill/types.ts';
 
 export type QuiesceMode = 'stop' | 'pause' | 'none';
@@ -74,6 +75,7 @@ export interface Instance {
   /** What differs for single volumes (by full or short name) and binds (by host path). */
   readonly volumes: Readonly<Record<string, { readonly format: CopyForm }>>;
   readonly hooks: readonly HookConfig[];
+  readonly checks: readonly Check[];
   readonly logs: boolean;
   /** Copy while the services run, so that only what changed since is copied while they are down. */
   readonly warm: boolean;

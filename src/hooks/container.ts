@@ -7,7 +7,7 @@ import type { HookContext } from './types.ts';
 
 /** The container a hook means: of its service, running before not running, lowest replica number first. */
 export const containerOf = (
-  hook: HookConfig,
+  hook: Pick<HookConfig, 'service'>,
   stack: Pick<Stack, 'containers'>,
 ): StackContainer | undefined => {
   const rank = (it: StackContainer): number =>

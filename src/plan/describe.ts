@@ -1,4 +1,5 @@
 import { basename } from 'node:path';
+import type { Check } from '../config/checks/types.ts';
 import type { HookConfig } from '../config/types.ts';
 
 /**
@@ -27,5 +28,17 @@ export const describeHook = (hook: HookConfig): string => {
       const saved = hook.save === undefined ? '' : `, kept as ${hook.save}`;
       return `${programOf(hook.command)} ${hook.service === undefined ? 'on this host' : `in ${hook.service}`}${saved}`;
     }
+  }
+};
+
+/** What a check asks, in words, without arguments. */
+export const describeCheck = (check: Check): string => {
+  switch (check.kind) {
+    case 'postgres':
+      return `SQL in ${check.service}${check.database === undefined ? '' : `: ${check.database}`}`;
+    case 'sqlite':
+      return `SQL in the copy of ${check.path} of ${check.service}`;
+    case 'command':
+      return `${programOf(check.command)} in ${check.service}`;
   }
 };

@@ -1,5 +1,6 @@
+import type { Check } from '../config/checks/types.ts';
 import type { HookConfig } from '../config/types.ts';
-import { describeHook } from './describe.ts';
+import { describeCheck, describeHook } from './describe.ts';
 import type { BackupPlan, PlannedContainer, PlannedCopy, UntouchedContainer } from './types.ts';
 
 const container = ({ id, name, service, reason }: PlannedContainer | UntouchedContainer) => ({
@@ -46,6 +47,15 @@ const hook = (one: HookConfig) => ({
   does: describeHook(one),
 });
 
+const check = (one: Check) => ({
+  name: one.name,
+  kind: one.kind,
+  service: one.service,
+  timeoutMs: one.timeout,
+  onFailure: one.onFailure,
+  does: describeCheck(one),
+});
+
 /**
  * A plan for machines. Every key is named here, none is taken over as a whole: a plan holds environments of
  * containers, the compose model and passwords of hooks, and none of these may leave it.
@@ -62,6 +72,7 @@ export const planToJson = (plan: BackupPlan) => ({
   copies: plan.copies.map(copy),
   skipped: plan.skipped.map(({ kind, name, services, reason }) => ({ kind, name, services, reason })),
   hooks: plan.hooks.map(hook),
+  checks: plan.instance.checks.map(check),
   warnings: plan.warnings,
   needed: { bytes: plan.needed.bytes, inodes: plan.needed.inodes },
   predictedDowntimeMs: plan.predictedDowntimeMs ?? null,

@@ -5,7 +5,7 @@ import { printable } from '../base/text/printable.ts';
 import { type Cell, type Column, table } from '../base/text/table.ts';
 import type { Line } from '../base/text/tone.ts';
 import { wrap } from '../base/text/width.ts';
-import { describeHook } from './describe.ts';
+import { describeCheck, describeHook } from './describe.ts';
 import type { BackupPlan, PlannedCopy } from './types.ts';
 
 export { planToJson } from './json.ts';
@@ -114,6 +114,16 @@ const hooks = (plan: BackupPlan, width: number): readonly Line[] => {
   return table(rows, [{ tone: 'quiet' }, { max: 32 }, {}], { width, indent: 2 });
 };
 
+const checks = (plan: BackupPlan, width: number): readonly Line[] =>
+  table(
+    plan.instance.checks.map((check): Cell[] => [
+      check.name,
+      `${describeCheck(check)} (timeout ${formatDuration(check.timeout)}, on_failure: ${check.onFailure})`,
+    ]),
+    [{ max: 32 }, {}],
+    { width, indent: 2 },
+  );
+
 const warnings = (plan: BackupPlan, width: number): readonly Line[] =>
   plan.warnings.flatMap(({ notice, message }) =>
     bullet(notice === true ? { text: '·', tone: 'quiet' } : { text: '!', tone: 'warn' }, message, width),
@@ -155,6 +165,7 @@ export const renderPlan = (
       ...section(copiesTitle(plan), copies(plan, width)),
       ...section('Left out', skipped(plan, width)),
       ...section('Hooks', hooks(plan, width)),
+      ...section('Checks', checks(plan, width)),
       ...section('Warnings', warnings(plan, width)),
       ...sums(plan, width),
     ],

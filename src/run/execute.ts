@@ -7,6 +7,8 @@ import { holderLabel } from '../docker/api/holder.ts';
 import { neededFor } from '../plan/backup.ts';
 import type { BackupPlan } from '../plan/types.ts';
 import type { Manifest } from '../snapshot/types.ts';
+import { askFiles } from './checks/files.ts';
+import { type Asking, answersOf, askBeforeQuiet, whileAsking } from './checks/stage.ts';
 import type { RunContext } from './context.ts';
 import { appendHistory } from './history.ts';
 import type { Release } from './quiet/early.ts';
@@ -60,10 +62,20 @@ const inTheWindow =
     await enter('while-stopped');
     await runHooks(quiet, run.plan, 'while-stopped', hookRun(run), run.hooks);
     await enter('copying');
-    const copied = await copyAll(quiet, run.plan, run.folder, prepared, release);
+    const copied = await whileAsking(askingIn(run, quiet), (context) =>
+      copyAll(context, run.plan, run.folder, prepared, release),
+    );
     await enter('starting');
     return { copied, consistent };
   };
+
+/** What asks the run's checks in one of its stages. */
+const askingIn = (run: Run, context: RunContext): Asking => ({
+  context,
+  plan: run.plan,
+  book: run.checks,
+  now: () => momentOf(run),
+});
 
 const removeHolder = async ({ context, id }: Run): Promise<void> => {
   try {
@@ -84,7 +96,12 @@ const copyWarm = async (run: Run, enter: Enter): Promise<WarmCopies> => {
 /** Quiesce, copy, bring back. The helper container for copies through the engine lives just as long. */
 const copyWhileQuiet = async (run: Run, { journal }: OpenedRun, enter: Enter) => {
   const { plan, ledger, needs } = run;
-  const context = { ...run.context, noteEnded: journal.noteEnded, noteBack: journal.noteBack };
+  const context: RunContext = {
+    ...run.context,
+    noteEnded: journal.noteEnded,
+    noteBack: journal.noteBack,
+    lastLook: (at, id, action) => askBeforeQuiet(askingIn(run, at), id, action),
+  };
   const early = { holds: await holdsIn(context, plan, needs), begin: () => journal.enter('starting') };
   try {
     const holder = await makeHolder(context, plan, run.id);
@@ -123,6 +140,7 @@ const finish = async (
   if (plan.instance.logs) await writeLogs(context, folder, plan);
   await enter('hashing');
   return finishFolder(context, plan, folder, copied, async ({ results, sums }) => {
+    await askFiles(askingIn(run, context), folder);
     await enter('publishing');
     await confirmRunning(context, wayBackOf(plan, run.needs), run.ledger);
     warnOverBudget(run);
@@ -139,6 +157,7 @@ const finish = async (
       ledger: run.ledger,
       copies: results,
       hooks: run.hooks,
+      checks: answersOf({ plan, book: run.checks }),
       images,
       sums,
       warnings: run.warnings,

@@ -11,6 +11,7 @@ import type { BackupPlan } from '../plan/types.ts';
 import { journalPath, journalsPath, temporariesPath, temporaryPath } from '../snapshot/layout.ts';
 import type { SnapshotType } from '../snapshot/types.ts';
 import { type Need, needsAmong } from '../stack/order.ts';
+import type { CheckBook } from './checks/stage.ts';
 import type { RunContext } from './context.ts';
 import {
   type JournalFile,
@@ -64,6 +65,7 @@ export interface Run {
   readonly warnings: Warning[];
   readonly ledger: Ledger;
   readonly hooks: HookBook;
+  readonly checks: CheckBook;
 }
 
 const needsOf = (plan: BackupPlan): Need[] =>
@@ -103,6 +105,7 @@ export const newRun = async (plan: BackupPlan, options: BackupOptions, tools: Ba
     warnings,
     ledger: newLedger(journalContainers(plan)),
     hooks: { dumps: [], results: [] },
+    checks: new Map(),
   };
 };
 

@@ -1,4 +1,5 @@
 import type { Warning } from '../base/events.ts';
+import type { Expectation } from '../config/checks/types.ts';
 
 export type SnapshotType = 'manual' | 'scheduled' | 'pre-deploy' | 'pre-migration' | 'pre-restore';
 
@@ -97,6 +98,25 @@ export interface ManifestHook {
   readonly summary: string;
 }
 
+/** What a check of the configuration was answered when the snapshot was made. */
+export interface ManifestCheck {
+  readonly name: string;
+  readonly kind: 'command' | 'postgres' | 'sqlite';
+  readonly service: string;
+  readonly expect: Expectation;
+  /** It answered, and as it has to. */
+  readonly ok: boolean;
+  /** Absent when it did not answer. Secrets are masked. */
+  readonly value?: string;
+  /** Why it is not ok. */
+  readonly problem?: string;
+  /** ISO 8601. */
+  readonly at: string;
+  /** Asked when all that need the service were down already and of what was then copied; else as near as possible. */
+  readonly exact: boolean;
+  readonly ms: number;
+}
+
 /** `manifest.json`, written last: it is the commit. schemas/manifest.schema.json is its contract. */
 export interface Manifest {
   readonly $schema: string;
@@ -136,6 +156,8 @@ export interface Manifest {
   }[];
   readonly dumps: readonly ManifestDump[];
   readonly hooks: readonly ManifestHook[];
+  /** Absent in older snapshots. */
+  readonly checks?: readonly ManifestCheck[];
   readonly downtime: {
     readonly maxMs: number;
     readonly windowMs: number;

@@ -1,4 +1,4 @@
-import { readdir, readFile, stat } from 'node:fs/promises';
+import { appendFile, readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { checkInvariant, holds } from '../../examples/core/invariant.ts';
@@ -18,6 +18,14 @@ import {
 const lasting = (all: readonly ContainerState[]) =>
   all.map(({ id, name, state, health, restartPolicy }) => ({ id, name, state, health, restartPolicy }));
 
+/** The same question to three stores: what they say must be what the copies hold. */
+const checks = `\
+    checks:
+      - { name: postgres, service: db, sql: SELECT count(*) FROM orders }
+      - { name: redis, service: cache, command: "redis-cli --scan --pattern 'order:*' | wc -l" }
+      - { name: sqlite, service: app, path: /data/app.db, sql: SELECT count(*) FROM orders, expect: ">= snapshot" }
+`;
+
 const firstOf = (events: readonly ContainerEvent[], action: string, service: string): number =>
   events.findIndex((event) => event.action === action && event.service === service);
 
@@ -36,6 +44,7 @@ describe('a snapshot of the example stack', () => {
 
   beforeAll(async () => {
     shop = await startExample();
+    await appendFile(shop.config, checks);
     before = await states(shop.project);
     const since = new Date();
     await using watch = await watchEvents(shop.project);
@@ -101,6 +110,15 @@ describe('a snapshot of the example stack', () => {
     const files = await checkInvariant(snapshot);
     expect(files.orders).toBeGreaterThan(0);
     expect(holds(files), JSON.stringify(files.missing)).toBe(true);
+    // The checks were asked at the very moment of the copy.
+    expect(manifest.checks?.map(({ name, ok, value, exact }) => ({ name, ok, value, exact }))).toEqual(
+      ['postgres', 'redis', 'sqlite'].map((name) => ({
+        name,
+        ok: true,
+        value: String(files.orders),
+        exact: true,
+      })),
+    );
     const dumps = await checkInvariant(snapshot, { from: 'dumps' });
     expect(dumps.orders).toBeGreaterThan(0);
   });

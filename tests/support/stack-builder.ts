@@ -18,6 +18,7 @@ export const instanceWith = (over: Partial<Instance> = {}): Instance => ({
   exclude: [],
   copy: 'auto',
   hooks: [],
+  checks: [],
   format: 'auto',
   volumes: {},
   logs: false,

@@ -6,6 +6,7 @@ import { printable } from '../../base/text/printable.ts';
 import { type Cell, table } from '../../base/text/table.ts';
 import type { Line, Segment } from '../../base/text/tone.ts';
 import type { Consistency, Manifest, ManifestContainer, ManifestMount } from '../../snapshot/types.ts';
+import { checks, rows } from './values.ts';
 
 const outcome = ({ outcome: how, warnings }: Manifest): Segment => {
   if (how === 'complete') return { text: '✓ complete', tone: 'good' };
@@ -154,6 +155,8 @@ export const renderShow = (manifest: Manifest, options: PageOptions & { readonly
       ...section('Services', services(manifest, width)),
       ...section('Data', mounts(manifest, width)),
       ...section('Dumps', dumps(manifest, width)),
+      ...section('Rows', rows(manifest, width)),
+      ...section('Checks', checks(manifest, width)),
       ...section('Hooks', hooks(manifest, width)),
       ...section('Left out', skipped(manifest, width)),
       ...section('Warnings', warnings(manifest, width)),

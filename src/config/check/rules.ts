@@ -1,3 +1,4 @@
+import { checkRules } from './check-rules.ts';
 import { type Finding, fault } from './finding.ts';
 import { hookRules } from './hook-rules.ts';
 import { printed } from './problem.ts';
@@ -46,6 +47,7 @@ const instanceRules = (name: string, instance: LooseInstance): Finding[] => {
     ...durationRule([...path, 'limits', 'engine'], instance.limits?.engine, 'refused'),
     ...durationRule([...path, 'drill', 'health'], instance.drill?.health, 'refused'),
     ...hookRules(path, instance),
+    ...checkRules(path, instance),
   ];
 };
 

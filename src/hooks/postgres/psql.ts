@@ -47,6 +47,8 @@ export interface PsqlOptions {
   readonly script?: string;
   /** Bytes of output that are kept, the last ones; default 4 MiB. */
   readonly keep?: number;
+  /** Fields with `|` between them, a record a line. */
+  readonly forPeople?: boolean;
   /** More `KEY=value` for the process. */
   readonly env?: readonly string[];
 }
@@ -57,12 +59,13 @@ export const psql = async (
   access: PostgresAccess,
   database: string,
   statements: readonly string[],
-  { together, script, keep = listing, env = [] }: PsqlOptions = {},
+  { together, script, keep = listing, forPeople, env = [] }: PsqlOptions = {},
 ): Promise<Ended> =>
   execute(context, access.container, {
     command: [
       ...['psql', '--no-psqlrc', '--quiet', '--tuples-only', '--no-align'],
-      ...['--record-separator-zero', '--field-separator-zero', '--no-password', '--set=ON_ERROR_STOP=1'],
+      ...['--no-password', '--set=ON_ERROR_STOP=1'],
+      ...(forPeople === true ? [] : ['--record-separator-zero', '--field-separator-zero']),
       ...(together === true ? ['--single-transaction'] : []),
       `--dbname=${conninfo({ dbname: database, user: access.user })}`,
       ...statements.map((statement) => `--command=${statement}`),

@@ -17,6 +17,8 @@ export interface SqliteRequest {
   readonly use?: 'live' | 'quiet';
   /** Count the rows of each table of the copy, or without a target of the source. */
   readonly count?: boolean;
+  /** A statement that reads, of the source. */
+  readonly sql?: string;
   /** Absolute path of an existing empty file that becomes the copy; without it nothing is copied. */
   readonly target?: string;
   /** Bytes that SQLite may allocate; it refuses what needs more. Without it there is no limit. */
@@ -31,6 +33,8 @@ export interface SqliteAnswer {
   readonly failure?: { readonly code: number; readonly message: string };
   /** `busy` as SQLite says it; frames in the log and frames carried over; absent when not in WAL mode. */
   readonly checkpoint?: { readonly busy: boolean; readonly frames: number; readonly done: number };
+  /** What the statement gave: columns with `|` between them, a row a line; cut off behind 4 KiB. */
+  readonly value?: string;
   readonly tables?: readonly { readonly table: string; readonly rows: number }[];
 }
 
@@ -75,6 +79,26 @@ const rowsOf = (database: DatabaseSync): NonNullable<SqliteAnswer['tables']> => 
     const counted = database.prepare(`SELECT count(*) AS n FROM main."${name.replaceAll('"', '""')}"`).get();
     return { table: name, rows: Number(counted?.n) };
   });
+};
+
+const enough = 4096;
+
+const textOf = (value: unknown): string => {
+  if (value === null) return '';
+  return value instanceof Uint8Array ? Buffer.from(value).toString('hex') : String(value);
+};
+
+/** As the sqlite3 shell prints it. */
+const answerTo = (database: DatabaseSync, sql: string): string => {
+  database.exec('PRAGMA query_only = ON');
+  const statement = database.prepare(sql);
+  statement.setReadBigInts(true);
+  let said = '';
+  for (const row of statement.iterate()) {
+    said += `${Object.values(row).map(textOf).join('|')}\n`;
+    if (said.length > enough) break;
+  }
+  return said;
 };
 
 /** Findings, and where there are none the rows. */
@@ -135,6 +159,7 @@ const work = async (request: SqliteRequest): Promise<SqliteAnswer> => {
     using source = openSource(DatabaseSync, request);
     guardAgainstContent(source);
     if (request.memory !== undefined) source.exec(`PRAGMA hard_heap_limit = ${Math.floor(request.memory)}`);
+    if (request.sql !== undefined) return { ...answer, value: answerTo(source, request.sql) };
     if (request.target === undefined) answer = { ...answer, ...judge(source, request) };
     else {
       // All pages in one step: between steps a writer would make SQLite begin anew, for ever under load.

@@ -31,13 +31,15 @@ const askToStop = async (context: RunContext, entry: LedgerEntry): Promise<void>
 const stopOne = async (context: RunContext, plan: BackupPlan, entry: LedgerEntry): Promise<void> => {
   const { engine, clock, emit, warn } = context;
   const { container } = entry;
-  if (container.stateBefore === 'running')
+  if (container.stateBefore === 'running') {
+    await context.lastLook?.(context, container.id, 'stop');
     await runLifecycle(
       context,
       container,
       'pre_stop',
       plan.stack.lifecycle[container.service]?.preStop ?? [],
     );
+  }
   await holdPolicy(context, entry);
   entry.askedAt = clock.tick();
   await askToStop(context, entry);
@@ -65,6 +67,7 @@ const stopOne = async (context: RunContext, plan: BackupPlan, entry: LedgerEntry
 const pauseOne = async (context: RunContext, entry: LedgerEntry): Promise<void> => {
   const { engine, clock, emit } = context;
   const { container } = entry;
+  await context.lastLook?.(context, container.id, 'pause');
   entry.askedAt = clock.tick();
   await engine.pause(container.id);
   entry.startedAt = (await engine.inspect(container.id)).startedAt;
@@ -80,7 +83,8 @@ const pauseOne = async (context: RunContext, entry: LedgerEntry): Promise<void> 
 
 const failure = (entry: LedgerEntry, error: unknown): StackBackupError => {
   const { name, action } = entry.container;
-  if (error instanceof StackBackupError && error.code === 'stack-changed') return error;
+  if (error instanceof StackBackupError && (error.code === 'stack-changed' || error.code === 'check-failed'))
+    return error;
   if (statusOf(error) === 404)
     return new StackBackupError('stack-changed', `${name} is gone: it was removed after the run had begun`, {
       cause: error,

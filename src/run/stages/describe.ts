@@ -8,6 +8,7 @@ import { manifestSchemaId } from '../../snapshot/manifest.ts';
 import type {
   Consistency,
   Manifest,
+  ManifestCheck,
   ManifestContainer,
   ManifestMount,
   SnapshotType,
@@ -36,6 +37,7 @@ export interface RunFacts {
   readonly ledger: Ledger;
   readonly copies: readonly CopyResult[];
   readonly hooks: HookBook;
+  readonly checks: readonly ManifestCheck[];
   readonly images: ReadonlyMap<string, readonly string[]>;
   readonly sums: Manifest['sums'];
   readonly warnings: readonly Warning[];
@@ -176,6 +178,7 @@ export const manifestOf = (facts: RunFacts): Manifest => {
     skipped: plan.skipped,
     dumps: facts.hooks.dumps,
     hooks: facts.hooks.results,
+    ...(facts.checks.length === 0 ? {} : { checks: facts.checks }),
     downtime: {
       maxMs: Math.max(0, ...containers.map((container) => container.downtimeMs)),
       windowMs: windowOf(facts.ledger),

@@ -20,6 +20,7 @@ const places: Readonly<Record<string, readonly string[]>> = {
   service: ['services'],
   volume: ['volumes'],
   limits: ['limits'],
+  check: ['Checks'],
   drill: ['drill'],
   drills: ['drills'],
   hook: ['Hooks'],
@@ -68,9 +69,9 @@ describe('docs/configuration.md', () => {
   it('shows only examples that are valid', () => {
     const validate = loadSchema('config.schema.json');
     const examples = fencedBlocks(page, 'yaml');
-    expect(examples).toHaveLength(4);
+    expect(examples).toHaveLength(5);
     for (const yaml of examples) {
-      const whole = yaml.startsWith('hooks:')
+      const whole = /^(hooks|checks):/.test(yaml)
         ? `instances:\n  example:\n    ${yaml.replaceAll('\n', '\n    ')}`
         : yaml;
       const { value, problems } = readDocument(whole, {});
