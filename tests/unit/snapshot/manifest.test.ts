@@ -49,7 +49,8 @@ describe('the schema', () => {
     const validate = loadSchema('manifest.schema.json');
     for (const key of Object.keys(exampleManifest())) {
       const { [key]: _, ...rest } = exampleManifest() as unknown as Node;
-      expect([key, validate(rest)]).toEqual([key, false]);
+      // Older snapshots have none.
+      expect([key, validate(rest)]).toEqual([key, key === 'checks']);
     }
     expect(validate({ ...exampleManifest(), more: 1 })).toBe(false);
   });
