@@ -1,7 +1,11 @@
 import { defineConfig } from 'vitest/config';
 
 /** Suites that need a real engine: stacks start and stop in them, and much of it is waiting. */
-const onEngine = { testTimeout: 120_000, hookTimeout: 180_000 };
+const onEngine = {
+  testTimeout: 120_000,
+  hookTimeout: 180_000,
+  globalSetup: 'tests/support/built.ts',
+};
 
 /** Runs four stacks at a time by itself, and measures: alone, after all others. */
 const boundaries = 'tests/faults/boundaries.test.ts';

@@ -77,7 +77,7 @@ const takeAll = async (options: Options, folder: string): Promise<readonly Turn[
     turns.push(turn);
     if (options.raw !== undefined) await appendFile(options.raw, `${JSON.stringify(turn)}\n`);
   };
-  const program = await buildTool(folder, signal);
+  const program = await buildTool(folder);
   for (const [data, sets] of order) {
     const wanted = sets.filter((set) => options.sets.includes(set));
     if (wanted.length === 0) continue;

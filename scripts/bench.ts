@@ -30,7 +30,7 @@ const shown = ({ downtime, window, wall, cpu, peak }: Turn): string => {
 const bench = async (): Promise<void> => {
   const options = readOptions(process.argv.slice(2));
   await using stack = await makeStack(options.folder, options.scale, signal);
-  const methods = methodsFor(stack, await buildTool(stack.folder, signal));
+  const methods = methodsFor(stack, await buildTool(stack.folder));
   say(`${stack.size.files} files, ${stack.size.bytes} bytes, ${options.rounds} rounds`);
   const turns: Turn[] = [];
   for (let round = 0; round < options.rounds; round++)

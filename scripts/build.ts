@@ -1,17 +1,19 @@
 /**
- * `npm run build`: emits src/ as JavaScript with type declarations into dist/, and checks that everything
- * package.json promises from there is there. `npm pack` and `npm publish` run it first.
+ * `npm run build`: puts src/ and what it uses of its libraries into dist/, with type declarations, and checks
+ * that everything package.json promises from there is there. `npm pack` and `npm publish` run it first.
  */
 import { chmod, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { $, cd } from 'zx';
+import { bundle } from './build/bundle.ts';
 
 interface Package {
   readonly bin: Readonly<Record<string, string>>;
   readonly exports: Readonly<Record<string, string | Readonly<Record<string, string>>>>;
 }
 
-cd(join(import.meta.dirname, '..'));
+const root = join(import.meta.dirname, '..');
+cd(root);
 
 /** Files below dist/ that package.json names. */
 const promised = ({ bin, exports }: Package): readonly string[] =>
@@ -33,6 +35,7 @@ const makeRunnable = async (file: string): Promise<void> => {
 const build = async (): Promise<void> => {
   const description = JSON.parse(await readFile('package.json', 'utf8')) as Package;
   await $({ stdio: 'inherit', preferLocal: true })`tsc --project tsconfig.build.json`;
+  await bundle(root, join(root, 'dist'));
   for (const file of promised(description)) await readFile(file);
   for (const file of Object.values(description.bin)) await makeRunnable(file);
 };

@@ -1,13 +1,7 @@
-import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { ValidateFunction } from 'ajv/dist/2020.js';
-import { Ajv2020 } from 'ajv/dist/2020.js';
+import { compileSchema } from './schema/compile.ts';
 
-/** RFC 3339, section 5.6, with upper-case T and Z: what Date#toISOString and people write. */
-const dateTime =
-  /^\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])T([01]\d|2[0-3]):[0-5]\d:([0-5]\d|60)(\.\d+)?(Z|[+-]([01]\d|2[0-3]):[0-5]\d)$/;
-
-const options = { allErrors: true, verbose: true, allowUnionTypes: true } as const;
 const compiled = new Map<string, ValidateFunction>();
 
 /** Absolute path of a file in schemas/. Both src/base/ and dist/base/ lie two folders below the package. */
@@ -22,10 +16,7 @@ export const schemaPath = (file: string): string =>
 export const loadSchema = (file: string): ValidateFunction => {
   const known = compiled.get(file);
   if (known) return known;
-  // Judging the schema itself and polishing the code would double the time; each start of the tool pays it.
-  const ajv = new Ajv2020({ ...options, validateSchema: false, code: { optimize: false } });
-  ajv.addFormat('date-time', dateTime);
-  const validate = ajv.compile(JSON.parse(readFileSync(schemaPath(file), 'utf8')));
+  const validate = compileSchema(schemaPath(file));
   compiled.set(file, validate);
   return validate;
 };

@@ -1,8 +1,9 @@
 import { readFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import type { DockerOptions } from 'dockerode';
-import { StackBackupError } from '../base/errors.ts';
+import { errnoOf, StackBackupError } from '../base/errors.ts';
 import { run } from '../base/process.ts';
 
 /** Where the engine listens: as an address for people, and as dockerode's options. */
@@ -39,8 +40,23 @@ const optionsFor = (address: string, tlsFolder: string | undefined): DockerOptio
   };
 };
 
+/**
+ * Whether the CLI may use another context than its default one: only its own configuration and two variables
+ * of the environment can say so, and asking it takes a process.
+ */
+const mayHaveContext = async (env: NodeJS.ProcessEnv): Promise<boolean> => {
+  if (env.DOCKER_CONTEXT) return true;
+  try {
+    const file = join(env.DOCKER_CONFIG || join(homedir(), '.docker'), 'config.json');
+    return (await readFile(file, 'utf8')).includes('currentContext');
+  } catch (error) {
+    return errnoOf(error) !== 'ENOENT';
+  }
+};
+
 /** The address of the CLI's current context; the default socket when there is no docker CLI to ask. */
-const contextAddress = async (): Promise<string> => {
+const contextAddress = async (env: NodeJS.ProcessEnv): Promise<string> => {
+  if (!(await mayHaveContext(env))) return defaultSocket;
   try {
     const asked = await run(['docker', 'context', 'inspect', '--format', '{{.Endpoints.docker.Host}}'], {
       timeoutMs: 10_000,
@@ -58,7 +74,7 @@ const contextAddress = async (): Promise<string> => {
  * dockerode knows nothing of contexts, so they are resolved here.
  */
 export const resolveEndpoint = async (env: NodeJS.ProcessEnv = process.env): Promise<Endpoint> => {
-  const address = env.DOCKER_HOST || (await contextAddress());
+  const address = env.DOCKER_HOST || (await contextAddress(env));
   try {
     const verify = env.DOCKER_TLS_VERIFY !== undefined && env.DOCKER_TLS_VERIFY !== '';
     const tlsFolder = verify ? env.DOCKER_CERT_PATH || join(homedir(), '.docker') : undefined;

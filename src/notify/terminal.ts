@@ -1,4 +1,5 @@
-import { createLogUpdate } from 'log-update';
+import { createRequire } from 'node:module';
+import type * as LogUpdate from 'log-update';
 import type { Clock } from '../base/clock.ts';
 import { type Line, paint, type Style } from '../base/text/tone.ts';
 import { guard, isProgress, type Listener, type Output } from './listener.ts';
@@ -23,6 +24,8 @@ const widthOf = (stream: Output): number => Math.max(1, (stream.columns || usual
  * and erased at the end. The cursor stays visible, so that nothing has to be put right after a kill.
  */
 export const terminalListener = (stderr: Output, { clock, style, several }: TerminalOptions): Listener => {
+  // Here and not above: a run without a terminal does not load what draws on one.
+  const { createLogUpdate } = createRequire(import.meta.url)('log-update') as typeof LogUpdate;
   const log = createLogUpdate(guard(stderr), { showCursor: true });
   let state: State = [];
   let timer: NodeJS.Timeout | undefined;

@@ -1,6 +1,12 @@
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
-import type { HashAnswer, HashJob, HashWorkerData } from './hash-worker.ts';
+import {
+  answerer,
+  type HashAnswer,
+  type HashJob,
+  type HashWorkerData,
+  LargerThanTold,
+} from './hash/answer.ts';
 
 /** As many as there are cores: two at least (one reads while the other hashes), four at most (memory). */
 export const defaultWorkers = (): number => Math.min(4, Math.max(2, availableParallelism()));
@@ -11,6 +17,12 @@ const workerUrl = (): URL => {
   if (!import.meta.url.endsWith('.ts')) url.pathname = url.pathname.replace(/\.ts$/, '.js');
   return url;
 };
+
+/**
+ * So little, in bytes and in files, is hashed where it is asked for, in a few ms: a thread takes longer to
+ * start, and costs more than that.
+ */
+const few = { bytes: 512 * 1024, files: 64 };
 
 interface Job {
   readonly job: HashJob;
@@ -33,6 +45,7 @@ export class HashPool implements AsyncDisposable {
   readonly #queue: Job[] = [];
   readonly #running = new Map<Worker, Job>();
   #broken: unknown;
+  #left = few;
 
   constructor(root: string, workers: number) {
     this.#data = { root: Buffer.from(root), progress: new SharedArrayBuffer(8) };
@@ -69,6 +82,20 @@ export class HashPool implements AsyncDisposable {
     worker.postMessage(job.job, [job.job.paths.buffer]);
   }
 
+  /** The answer to one of the first jobs, when they are small enough. */
+  #atOnce(job: HashJob, bytes: number): HashAnswer | undefined {
+    if (this.#all.length > 0 || bytes > this.#left.bytes || job.count > this.#left.files) return undefined;
+    this.#left = { bytes: this.#left.bytes - bytes, files: this.#left.files - job.count };
+    const before = this.bytes;
+    try {
+      return answerer(this.#data, { blockBytes: 64 * 1024, most: few.bytes })(job);
+    } catch (thrown) {
+      if (!(thrown instanceof LargerThanTold)) throw thrown;
+      Atomics.store(new BigInt64Array(this.#data.progress), 0, BigInt(before));
+      return undefined;
+    }
+  }
+
   /** `bytes` is what the job will read. */
   submit(job: HashJob, bytes: number): Promise<HashAnswer> {
     const { promise, resolve, reject } = Promise.withResolvers<HashAnswer>();
@@ -76,6 +103,11 @@ export class HashPool implements AsyncDisposable {
     promise.catch(() => undefined);
     if (this.#broken !== undefined) {
       reject(this.#broken);
+      return promise;
+    }
+    const answer = this.#atOnce(job, bytes);
+    if (answer !== undefined) {
+      resolve(answer);
       return promise;
     }
     const place = this.#queue.findIndex((other) => other.bytes > bytes);

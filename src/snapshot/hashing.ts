@@ -1,6 +1,6 @@
 import { StackBackupError } from '../base/errors.ts';
+import type { HashAnswer, HashJob } from './hash/answer.ts';
 import { defaultWorkers, HashPool } from './hash-pool.ts';
-import type { HashAnswer, HashJob } from './hash-worker.ts';
 
 /** One thing on its way through `hashFiles`; without a path it only keeps its place. */
 export interface HashRequest<T> {

@@ -8,5 +8,6 @@ export const composeLabel = {
   configHash: 'com.docker.compose.config-hash',
   configFiles: 'com.docker.compose.project.config_files',
   workingDir: 'com.docker.compose.project.working_dir',
+  version: 'com.docker.compose.version',
   environmentFile: 'com.docker.compose.project.environment_file',
 } as const;

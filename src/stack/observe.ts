@@ -1,7 +1,6 @@
 import { access, constants, lstat } from 'node:fs/promises';
 import { StackBackupError } from '../base/errors.ts';
 import type { Instance } from '../config/types.ts';
-import { composeVersion } from '../docker/compose.ts';
 import type { ContainerDetails, Engine, VolumeDetails } from '../docker/engine.ts';
 import { statusOf } from '../docker/failure.ts';
 import { edgesOf } from './edges.ts';
@@ -102,11 +101,10 @@ const volumeDetails = async (
 export const observeStack = async (engine: Engine, instance: Instance): Promise<Stack> => {
   const { local } = await engine.info();
   const containers = await projectContainers(engine, instance.project);
-  const [running, volumes, kinds, version, composed] = await Promise.all([
+  const [running, volumes, kinds, composed] = await Promise.all([
     engine.running(),
     volumeDetails(engine, instance.project, containers),
     bindKinds(containers, local),
-    composeVersion(),
     modelOf(instance, containers),
   ]);
   if (containers.length === 0 && volumes.size === 0)
@@ -130,7 +128,7 @@ export const observeStack = async (engine: Engine, instance: Instance): Promise<
     lifecycle: lifecycleOf(composed.model),
     model: redactModel(composed.model),
     composeFiles: composed.files,
-    composeVersion: version,
+    composeVersion: containers[0]?.details.labels[composeLabel.version],
     warnings: composed.warnings,
   };
 };

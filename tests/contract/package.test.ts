@@ -1,10 +1,11 @@
-import { execFile } from 'node:child_process';
-import { createHash } from 'node:crypto';
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdir, mkdtemp, readdir, readFile, realpath, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { makeSnapshot, volumeTask } from '../support/made-snapshot.ts';
 import { repository } from '../support/tool.ts';
 
 const execute = promisify(execFile);
@@ -70,33 +71,46 @@ test('the installed program explains a configuration by the schema it brought al
 });
 
 test('the programs it starts beside itself are there as JavaScript', async () => {
-  const text = 'hashed by a worker';
-  await writeFile(join(consumer, 'file'), text);
-  const script = `
-    const { hashFiles } = await import(process.cwd() + '/node_modules/stack-backup/dist/snapshot/hashing.js');
-    const requests = async function* () { yield [{ item: 1, path: Buffer.from('file'), size: ${text.length} }]; };
-    for await (const [{ sha256 }] of hashFiles(process.cwd(), requests())) console.log(sha256);`;
-  const printed = await inConsumer(process.execPath, '--input-type=module', '-e', script);
-  expect(printed.trim()).toBe(createHash('sha256').update(text).digest('hex'));
-  const program = join(consumer, 'node_modules/stack-backup/dist/hooks/sqlite/process.js');
-  expect((await stat(program)).isFile()).toBe(true);
+  const dist = join(consumer, 'node_modules/stack-backup/dist');
+  for (const program of [
+    'hooks/sqlite/process.js',
+    'run/recovery/guardian-main.js',
+    'snapshot/hash-worker.js',
+  ])
+    expect((await stat(join(dist, program))).isFile()).toBe(true);
+});
+
+test('the installed program verifies a snapshot, with threads that hash', async () => {
+  const source = join(folder, 'source');
+  await mkdir(source);
+  await writeFile(join(source, 'large'), Buffer.alloc(3e6, 'large enough for a thread'));
+  const snapshot = join(folder, 'shop-20261121-031500');
+  await mkdir(snapshot);
+  await makeSnapshot(snapshot, [volumeTask('shop_data', source)]);
+  const told = await inConsumer(
+    'npx',
+    '--no-install',
+    'stack-backup',
+    'verify',
+    '--backups',
+    folder,
+    snapshot,
+  );
+  expect(told).toContain('is whole');
 });
 
 test('the guardian stands by in less than 60 MB, and goes when it is dismissed', async () => {
-  const script = `
-    import { existsSync, readFileSync } from 'node:fs';
-    const { startGuardian } = await import(process.cwd() + '/node_modules/stack-backup/dist/run/recovery/guardian.js');
-    const guardian = await startGuardian(process.cwd(), 'a-run');
-    const status = '/proc/' + guardian.pid + '/status';
-    const peak = /^VmHWM:\\s+(\\d+) kB$/m.exec(readFileSync(status, 'utf8'))[1];
-    await guardian.dismiss();
-    console.log(JSON.stringify({ peak: Number(peak), isThere: existsSync(status) }));`;
-  const { peak, isThere } = JSON.parse(
-    await inConsumer(process.execPath, '--input-type=module', '-e', script),
-  );
-  expect(peak * 1024).toBeGreaterThan(10e6);
-  expect(peak * 1024).toBeLessThan(60e6);
-  expect(isThere).toBe(false);
+  const program = join(consumer, 'node_modules/stack-backup/dist/run/recovery/guardian-main.js');
+  const args = ['--no-warnings', '--max-semi-space-size=1', program, consumer, 'a-run'];
+  const guardian = spawn(process.execPath, args, { stdio: ['pipe', 'pipe', 'ignore'] });
+  const ended = once(guardian, 'exit');
+  await once(guardian.stdout, 'data');
+  const status = await readFile(`/proc/${guardian.pid}/status`, 'utf8');
+  guardian.stdin.end('done\n');
+  expect(await ended).toEqual([0, null]);
+  const peak = Number(/^VmHWM:\s+(\d+) kB$/m.exec(status)?.[1]) * 1024;
+  expect(peak).toBeGreaterThan(10e6);
+  expect(peak).toBeLessThan(60e6);
 });
 
 test('a program in TypeScript gets the types of a manifest', async () => {

@@ -16,11 +16,11 @@ import {
   snapshotsIn,
   writeConfig,
 } from '../support/backups.ts';
+import { builtProgram } from '../support/built.ts';
 import { docker } from '../support/containers.ts';
 import { type Gate, gateIn } from '../support/gate.ts';
 import { must } from '../support/odd-tree.ts';
 import { type RunningTool, type ScratchStack, scratchStack, spawnTool } from '../support/scratch.ts';
-import { repository } from '../support/tool.ts';
 import { backUpWith, backupsOf, type Settings, type Trial } from '../support/trial.ts';
 
 /** One handler hears them all: each moment gets one (tests/faults/boundaries has every moment there is). */
@@ -244,7 +244,7 @@ describe('signals and readers that come at a bad time', () => {
       expect(() => {
         for (;;) writeSync(reader, Buffer.alloc(4096));
       }).toThrow('EAGAIN');
-      const child = spawn(process.execPath, [`${repository}/src/cli.ts`, 'it', '--json'], {
+      const child = spawn(process.execPath, [builtProgram, 'it', '--json'], {
         cwd: stack.folder,
         stdio: ['ignore', writer, writer],
         timeout: 60_000,

@@ -14,6 +14,7 @@ import {
   snapshotsIn,
   writeConfig,
 } from '../support/backups.ts';
+import { builtProgram } from '../support/built.ts';
 import { docker } from '../support/containers.ts';
 import { type Gate, gateIn } from '../support/gate.ts';
 import { killGuardians } from '../support/guardians.ts';
@@ -290,7 +291,7 @@ describe('what a killed run has left', () => {
   it('must be put right when the terminal goes away, as when an ssh connection breaks', async () => {
     // `script` gives it a terminal of its own, which is gone with it.
     const inTerminal = ['script', '--quiet', '--flush', '--return', '/dev/null', '--command'];
-    const command = `exec ${process.execPath} ${join(import.meta.dirname, '../../src/cli.ts')} it`;
+    const command = `exec ${process.execPath} ${builtProgram} it`;
     const [program = '', ...args] = [...inTerminal, command];
     const terminal = spawn(program, args, { cwd: stack.folder, stdio: ['ignore', 'pipe', 'ignore'] });
     terminal.stdout.resume();

@@ -1,11 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import { builtProgram } from './built.ts';
 
 /** The checkout: absolute, without a slash at the end. */
 export const repository = fileURLToPath(new URL('../..', import.meta.url)).replace(/\/$/, '');
-
-/** Starting the sources takes half the time when their compiled form is kept. */
-const compileCache = `${repository}/node_modules/.cache/stack-backup-tests`;
 
 export interface ToolOptions {
   /** Default: this process' own folder. */
@@ -47,17 +45,15 @@ const signalNumber: Readonly<Partial<Record<NodeJS.Signals, number>>> = {
   SIGTERM: 15,
 };
 
-/** Starts the tool from its sources. Disposing of it kills what still runs. */
+/** Starts the tool as it ships. Disposing of it kills what still runs. */
 export const spawnTool = (args: readonly string[], options: ToolOptions = {}): RunningTool => {
-  const [program, ...rest] = [
-    ...(options.through ?? []),
-    process.execPath,
-    `${repository}/src/cli.ts`,
-    ...args,
-  ] as [string, ...string[]];
+  const [program, ...rest] = [...(options.through ?? []), process.execPath, builtProgram, ...args] as [
+    string,
+    ...string[],
+  ];
   const child = spawn(program, rest, {
     cwd: options.cwd,
-    env: { NODE_COMPILE_CACHE: compileCache, ...process.env, ...options.env },
+    env: { ...process.env, ...options.env },
     stdio: [options.input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
     timeout: options.killAfterMs ?? 110_000,
     killSignal: 'SIGKILL',
@@ -117,6 +113,6 @@ export const spawnTool = (args: readonly string[], options: ToolOptions = {}): R
   };
 };
 
-/** Runs the tool from its sources to its end. */
+/** Runs the tool as it ships to its end. */
 export const runTool = (args: readonly string[], options: ToolOptions = {}): Promise<ToolResult> =>
   spawnTool(args, options).ended;

@@ -31,7 +31,7 @@ const owners: Readonly<Record<string, (file: string) => boolean>> = {
   zx: (file) => file.startsWith('scripts/'),
   commander: (file) => file === 'src/cli.ts' || file.startsWith('src/cli/'),
   'log-update': (file) => file.startsWith('src/notify/'),
-  ajv: (file) => file === 'src/base/schema.ts' || file.startsWith('src/config/check/'),
+  ajv: (file) => /^(src\/base\/schema|src\/config\/check\/|scripts\/build\/)/.test(file),
 };
 
 const root = resolve(import.meta.dirname, '../..');

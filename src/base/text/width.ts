@@ -1,7 +1,18 @@
-import stringWidth from 'string-width';
+import { createRequire } from 'node:module';
+import type StringWidth from 'string-width';
 
 const ascii = /^[\x20-\x7e]*$/;
-const graphemes = new Intl.Segmenter();
+
+/**
+ * Made when the first text needs them, which is seldom: what Unicode says of emoji, and a segmenter, take
+ * longer to set up than the rest of the program.
+ */
+let measure: typeof StringWidth | undefined;
+const stringWidth = (text: string): number => {
+  measure ??= (createRequire(import.meta.url)('string-width') as { default: typeof StringWidth }).default;
+  return measure(text);
+};
+let graphemes: Intl.Segmenter | undefined;
 
 const widthOfCharacter = (character: string): number =>
   // On its own the emoji variation selector has no width, but it may widen what stands before it.
@@ -30,7 +41,10 @@ const fitting = (pieces: Iterable<string>, width: number): readonly string[] => 
   return taken;
 };
 
-const split = (text: string): string[] => Array.from(graphemes.segment(text), ({ segment }) => segment);
+const split = (text: string): string[] => {
+  graphemes ??= new Intl.Segmenter();
+  return Array.from(graphemes.segment(text), ({ segment }) => segment);
+};
 
 /** The beginning of `text` that fits into `width` columns; nothing marks the cut. */
 export const clip = (text: string, width: number): string =>
