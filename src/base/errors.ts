@@ -13,6 +13,8 @@ export type ErrorCode =
   | 'engine-failed'
   | 'backups-unusable'
   | 'space-short'
+  | 'image-missing'
+  | 'drill-failed'
   | 'locked'
   | 'hook-failed'
   | 'check-failed'

@@ -2,6 +2,7 @@ import { Command } from 'commander';
 import type { Ended, Verb } from './types.ts';
 import { backupVerb, planVerb } from './verbs/backup.ts';
 import { doctorVerb } from './verbs/doctor.ts';
+import { drillVerb } from './verbs/drill.ts';
 import { initVerb } from './verbs/init.ts';
 import { listVerb, showVerb } from './verbs/look.ts';
 import { recoverVerb } from './verbs/recover.ts';
@@ -14,6 +15,7 @@ const verbs: readonly Verb[] = [
   listVerb,
   showVerb,
   verifyVerb,
+  drillVerb,
   initVerb,
   recoverVerb,
   doctorVerb,

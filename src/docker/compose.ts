@@ -51,6 +51,38 @@ export const composeHashes = async (asked: ComposeProject): Promise<ReadonlyMap<
   return new Map(lines.map((line) => line.split(' ') as [string, string]));
 };
 
+/** A project whose model is given as it stands, and what is to run of it. */
+export interface ComposeUp {
+  readonly project: string;
+  /** Holds no secrets on a disk: Compose reads it from its standard input. */
+  readonly model: unknown;
+  /** Relative paths would start here. */
+  readonly folder: string;
+  /** These alone, with what they depend on; all when there are none. */
+  readonly services: readonly string[];
+  /** Containers are made and not started. */
+  readonly createOnly?: boolean;
+  readonly timeoutMs: number;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Creates and starts what a model describes, in the order of its dependencies; nothing is built or pulled.
+ * Resolves with Compose's complaint when it did not succeed, else with undefined.
+ */
+export const composeUp = async (up: ComposeUp): Promise<string | undefined> => {
+  const where = ['--project-name', up.project, '--project-directory', up.folder, '--env-file', '/dev/null'];
+  const how = up.createOnly === true ? '--no-start' : '--detach';
+  const what = ['up', how, '--no-build', '--pull', 'never', ...up.services];
+  const result = await run(['docker', 'compose', ...where, '--file', '-', ...what], {
+    input: JSON.stringify(up.model),
+    env: { COMPOSE_ANSI: 'never', COMPOSE_PROFILES: '', COMPOSE_REMOVE_ORPHANS: 'false' },
+    timeoutMs: up.timeoutMs,
+    signal: up.signal,
+  });
+  return result.exitCode === 0 ? undefined : complaint(result) || `exit code ${result.exitCode}`;
+};
+
 /** Version of Compose v2, or undefined when the docker CLI or the plugin is missing. */
 export const composeVersion = async (): Promise<string | undefined> => {
   try {

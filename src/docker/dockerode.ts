@@ -9,6 +9,7 @@ import { demultiplex } from './api/demux.ts';
 import { execIn } from './api/exec.ts';
 import { createHolderContainer, removeHolderContainers } from './api/holder.ts';
 import { detailsOf, runningOf } from './api/inspected.ts';
+import { removeAllLabelled } from './api/labelled.ts';
 import { removeDeadReaders, runReader } from './api/reader.ts';
 import { eventOf, linesOf, logStream, openLog } from './api/streams.ts';
 import { type Endpoint, resolveEndpoint } from './endpoint.ts';
@@ -20,6 +21,8 @@ const oldestApi = [1, 41] as const;
 
 /** Deadlines in ms. Archive calls lock their container, and a busy engine answers an inspect late. */
 const callLimit = 60_000;
+/** Many containers and large volumes, one after the other. */
+const removalLimit = 600_000;
 /** It holds no lock and asks nobody: an engine that takes longer for it is as good as gone. */
 const pingLimit = 5_000;
 /** As long as a timer can last. */
@@ -219,6 +222,17 @@ const createEngine = (docker: Docker, address: string): Engine => {
     removeVolume: async (name) => {
       const remove = (abortSignal: AbortSignal) => docker.getVolume(name).remove({ abortSignal });
       await call(`remove volume ${name}`, remove, { ok: 404 });
+    },
+    removeLabelled: async (label) => {
+      // A container takes as long as its file system: each of its calls has an end of its own in the engine.
+      const doing = `remove what carries the label ${label}`;
+      await call(doing, () => removeAllLabelled(docker, label), { limit: removalLimit });
+    },
+    hasImage: async (imageId) => {
+      const found = await call(`inspect image ${imageId}`, () => docker.getImage(imageId).inspect(), {
+        ok: 404,
+      });
+      return found !== undefined;
     },
     imageDigests: async (imageId) => {
       const found = await call(`inspect image ${imageId}`, () => docker.getImage(imageId).inspect(), {

@@ -165,6 +165,10 @@ export interface Engine {
   createVolume(volume: Omit<VolumeDetails, 'mountpoint'>): Promise<void>;
   /** Removes a volume and what is in it; no such volume is success. Rejects while a container has it. */
   removeVolume(name: string): Promise<void>;
+  /** Removes everything that carries this label (`key=value`): containers, networks, volumes. */
+  removeLabelled(label: string): Promise<void>;
+  /** Whether there is an image of this id (`sha256:…`). */
+  hasImage(imageId: string): Promise<boolean>;
   /** Repository digests (`repo@sha256:…`) of an image; empty when there are none or it is gone. */
   imageDigests(imageId: string): Promise<readonly string[]>;
   /** Resolves when the engine tells container events of a compose project, until the signal aborts. */

@@ -150,6 +150,8 @@ export const patientEngine = (engine: Engine, patience: Patience): PatientEngine
     volumes: (label) => patiently(() => engine.volumes(label)),
     createVolume: (volume) => patiently(() => engine.createVolume(volume)),
     removeVolume: (name) => patiently(() => engine.removeVolume(name)),
+    removeLabelled: (label) => patiently(() => engine.removeLabelled(label)),
+    hasImage: (imageId) => patiently(() => engine.hasImage(imageId)),
     imageDigests: (imageId) => patiently(() => engine.imageDigests(imageId)),
     watch: (project, onEvent, signal) => patiently(() => engine.watch(project, onEvent, signal)),
     removeHolders: (run) => patiently(() => engine.removeHolders(run)),

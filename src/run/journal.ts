@@ -44,6 +44,15 @@ interface JournalPutBack {
   readonly paths?: readonly string[];
 }
 
+/** What the history is to tell of a drill that died. */
+interface JournalDrill {
+  /** Absolute path of the snapshot. */
+  readonly path: string;
+  readonly data: 'files' | 'dumps';
+  readonly by: string;
+  readonly ageMs: number;
+}
+
 /** What is needed to finish a restore that died, or to undo it. */
 interface JournalRestore {
   /** Absolute path of the snapshot that is restored. */
@@ -61,6 +70,8 @@ interface JournalRestore {
 export interface Journal {
   readonly version: 1;
   readonly kind?: RunKind;
+  /** Of a drill only. */
+  readonly drill?: JournalDrill;
   /** Of a restore only. */
   readonly restore?: JournalRestore;
   readonly id: string;

@@ -26,6 +26,7 @@ const byError: Readonly<Partial<Record<ErrorCode, number>>> = {
   'restore-refused': exitCode.usage,
   locked: exitCode.locked,
   'verify-failed': exitCode.verifyFailed,
+  'drill-failed': exitCode.verifyFailed,
   'services-down': exitCode.servicesDown,
 };
 

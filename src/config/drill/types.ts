@@ -1,7 +1,7 @@
 import type { Duration } from '../../base/duration.ts';
 
 /** What of a recovery only people can do, and who they are. */
-interface ManualStep {
+export interface ManualStep {
   readonly step: string;
   readonly owner?: string;
 }

@@ -31,7 +31,7 @@ export interface DataPlan {
 }
 
 /** What stands at a path of this host. */
-type HostKind = 'file' | 'dir' | 'other' | 'missing';
+export type HostKind = 'file' | 'dir' | 'other' | 'missing';
 
 export interface DataFacts {
   readonly project: string;

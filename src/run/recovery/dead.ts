@@ -1,5 +1,6 @@
 import { acquireLock, type Waiting } from '../../base/lock.ts';
 import type { EngineInfo } from '../../docker/engine.ts';
+import { recoverDrill } from '../drill/recover.ts';
 import { lockOf } from '../lock.ts';
 import { closingEvents, type RunRecord } from '../record.ts';
 import { tellAftermath } from './after/aftermath.ts';
@@ -27,6 +28,7 @@ export const recoverHeld = async (
         ? `the run ${id} died in phase ${phase}; putting back what it left`
         : `the run ${id} could not put everything back; trying again`,
   });
+  if (found.journal.kind === 'drill') return recoverDrill(found, { ...tools, local: info.local });
   const recovered = await recoverRun(found.journal, { ...tools, local: info.local });
   const record = await tellAftermath(found, recovered);
   for (const event of closingEvents(record)) if (event.type === 'error') tools.emit(event);

@@ -51,9 +51,14 @@ const bringContainersBack = async (journal: Journal, context: RunContext): Promi
 
 /**
  * Undoes what a run whose process is gone has left: services first (in start order, with health, restart
- * policies and frozen states as they were), then its helper containers and partial folder. Never touches a container that somebody has started since. The caller holds the instance's lock.
+ * policies and frozen states as they were), then what `also` removes, its helper containers and partial folder.
+ * Never touches a container that somebody has started since. The caller holds the instance's lock.
  */
-export const recoverRun = async (journal: Journal, tools: RecoveryTools): Promise<Recovered> => {
+export const recoverRun = async (
+  journal: Journal,
+  tools: RecoveryTools,
+  also: () => Promise<void> = async () => undefined,
+): Promise<Recovered> => {
   const warnings: Warning[] = [];
   const warn = (warning: Warning): void => {
     warnings.push(warning);
@@ -65,7 +70,8 @@ export const recoverRun = async (journal: Journal, tools: RecoveryTools): Promis
   await Promise.race([endOrphans(journal.id), pause(orphansMs, undefined, { ref: false })]);
   const ledger = await bringContainersBack(journal, context);
   let isClean = true;
-  for (const clean of [() => tools.engine.removeHolders(journal.id), () => removeTree(journal.folder)])
+  const leftovers = [also, () => tools.engine.removeHolders(journal.id), () => removeTree(journal.folder)];
+  for (const clean of leftovers)
     await clean().catch((error) => {
       isClean = false;
       warn({ code: 'leftover', message: messageOf(error) });

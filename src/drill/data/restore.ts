@@ -1,0 +1,79 @@
+import { writeFile } from 'node:fs/promises';
+import { StackBackupError } from '../../base/errors.ts';
+import { run } from '../../base/process.ts';
+import { type BackTarget, putBack } from '../../copy/back/back.ts';
+import { gentle } from '../../copy/gentle.ts';
+import type { DataPlan, Restore } from '../plan/types.ts';
+import type { Drill } from '../task.ts';
+
+/** Where a helper container has the volume that is filled through it. */
+const inHolder = '/volume';
+
+const targetOf = async (
+  { id, tools }: Drill,
+  { to }: Restore,
+  path: string | undefined,
+): Promise<BackTarget> => {
+  if (to.kind === 'file') return { kind: 'host', path: to.path };
+  if (path !== undefined) return { kind: 'host', path };
+  const mounts = [{ kind: 'volume', source: to.name, target: inHolder, readOnly: false }] as const;
+  const holder = await tools.engine.createHolder({ run: id, mounts });
+  return { kind: 'api', engine: tools.engine, holder, path: inHolder };
+};
+
+/** A single file is put back into a file that is there. */
+const makeFile = ({ to }: Restore): Promise<void> =>
+  to.kind === 'file' ? writeFile(to.path, '', { flag: 'wx', mode: 0o600 }) : Promise.resolve();
+
+const copyFrom = async (drill: Drill, from: string, to: string): Promise<void> => {
+  const copy = await run(await gentle(['cp', '-a', '--reflink=auto', '--', from, to]), {
+    signal: drill.tools.signal,
+    env: { LC_ALL: 'C' },
+  });
+  if (copy.exitCode !== 0)
+    throw new StackBackupError(
+      'copy-failed',
+      `${from} could not be copied for the drill: ${copy.stderr.trim()}`,
+      {
+        next: 'Run as a user who may read it, or leave its service out with `drill.leave_out`.',
+      },
+    );
+};
+
+/** Files and folders that come from this host or are made up. A service may read them whoever it runs as. */
+const placeOthers = async (
+  drill: Drill,
+  plan: DataPlan,
+  paths: ReadonlyMap<string, string>,
+): Promise<void> => {
+  for (const { path, from } of plan.files)
+    if (from.kind === 'host') await copyFrom(drill, from.path, path);
+    else await writeFile(path, from.text, { flag: 'wx', mode: 0o444 });
+  for (const { volume, path } of plan.folders) {
+    const to = paths.get(volume);
+    if (to === undefined)
+      drill.observations.push(`${path} could not be given to the services of a remote engine`);
+    else await copyFrom(drill, `${path}/.`, to);
+  }
+};
+
+/**
+ * Puts everything in its place, one copy after the other: the original is at work meanwhile, and comes first.
+ * Each is read again against its index. Rejects with `verify-failed` for a snapshot that cannot be put back.
+ */
+export const restoreData = async (
+  drill: Drill,
+  plan: DataPlan,
+  paths: ReadonlyMap<string, string>,
+): Promise<void> => {
+  const { tools, task } = drill;
+  for (const restore of plan.restores) {
+    const { mount, to } = restore;
+    tools.signal.throwIfAborted();
+    tools.say(`putting back ${mount.name}`);
+    await makeFile(restore);
+    const target = await targetOf(drill, restore, to.kind === 'volume' ? paths.get(to.name) : undefined);
+    await putBack({ folder: task.folder, mount }, target, { signal: tools.signal });
+  }
+  await placeOthers(drill, plan, paths);
+};

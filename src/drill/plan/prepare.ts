@@ -1,0 +1,121 @@
+import { lstat } from 'node:fs/promises';
+import { freeSpace } from '../../base/disk.ts';
+import { StackBackupError } from '../../base/errors.ts';
+import { formatBytes } from '../../base/text/amount.ts';
+import type { Manifest } from '../../snapshot/types.ts';
+import { landmarksOf } from '../data/landmarks.ts';
+import { servicesFor } from '../model/names.ts';
+import { fieldsOf, listOf, servicesOf, textOf, withSingleDollars } from '../model/read.ts';
+import type { Json, SandboxService } from '../model/types.ts';
+import type { Drill } from '../task.ts';
+import { planData } from './data.ts';
+import type { Secrecy } from './extras.ts';
+import type { DataPlan, HostKind } from './types.ts';
+
+export interface Prepared {
+  readonly services: readonly SandboxService[];
+  readonly data: DataPlan;
+}
+
+/** Every image of the services that take part; the first that is missing ends the drill before it begins. */
+const requireImages = async ({ tools, task }: Drill, services: readonly SandboxService[]): Promise<void> => {
+  for (const { name, imageId } of services) {
+    if (await tools.engine.hasImage(imageId)) continue;
+    const known = task.manifest.containers.find((one) => one.imageId === imageId);
+    const digest = known?.digests[0];
+    const how =
+      digest === undefined
+        ? `Load it (\`docker load\`) or build it again; the snapshot knows no digest to pull it by.`
+        : `Pull it: \`docker pull ${digest}\`.`;
+    throw new StackBackupError(
+      'image-missing',
+      `the image of service ${name} is not on this engine: ${known?.image ?? ''} ${imageId}`,
+      { next: `${how} Or leave the service out with \`drill.leave_out\`.` },
+    );
+  }
+};
+
+/** Room for what is put back, where the engine keeps its volumes. */
+const requireSpace = async ({ tools }: Drill, { restores }: DataPlan): Promise<void> => {
+  if (!tools.info.local) return;
+  const needed = restores.reduce((sum, { mount }) => sum + mount.bytes, 0);
+  const free = await freeSpace(tools.info.rootDir);
+  if (free.bytes > needed * 1.05) return;
+  throw new StackBackupError(
+    'space-short',
+    `the drill needs ${formatBytes(needed)} in ${tools.info.rootDir}, where ${formatBytes(free.bytes)} are free`,
+    { next: 'Free space there, or run the drill on another machine from a copy of the snapshot.' },
+  );
+};
+
+const kindOf = (path: string): Promise<HostKind> =>
+  lstat(path).then(
+    (stats) => (stats.isFile() ? 'file' : stats.isDirectory() ? 'dir' : 'other'),
+    () => 'missing' as const,
+  );
+
+/** What stands at the paths of this host that a model names; none are looked at for one that is not trusted. */
+const hostFacts = async ({ task, tools }: Drill): Promise<ReadonlyMap<string, HostKind>> => {
+  if (!task.source.isTrusted || !tools.info.local) return new Map();
+  const model = withSingleDollars(task.source.model);
+  const binds = [...servicesOf(model).values()]
+    .flatMap((service) => listOf(service.volumes).map(fieldsOf))
+    .filter(({ type }) => type === 'bind')
+    .map(({ source }) => textOf(source));
+  const given = (['configs', 'secrets'] as const)
+    .flatMap((key) => Object.values(fieldsOf(fieldsOf(model)[key])))
+    .map((about) => textOf(fieldsOf(about).file));
+  const paths = [...new Set([...binds, ...given])].filter((path) => path?.startsWith('/') === true);
+  return new Map(
+    await Promise.all(paths.map(async (path) => [String(path), await kindOf(String(path))] as const)),
+  );
+};
+
+/** Services whose databases are loaded from dumps, when that is what is drilled. */
+const dumped = ({ task }: Drill): ReadonlySet<string> =>
+  new Set(
+    task.data === 'dumps'
+      ? task.manifest.dumps.filter(({ kind }) => kind === 'postgres').map(({ service }) => service)
+      : [],
+  );
+
+/** Reads what each copy is, and which of them are not put back because a database is loaded instead. */
+const copyFacts = async (drill: Drill, manifest: Manifest) => {
+  const single = new Set<string>();
+  const blank = new Set<string>();
+  const services = dumped(drill);
+  for (const mount of manifest.mounts) {
+    const { isSingle, holdsPostgres } = await landmarksOf(drill.task.folder, mount);
+    if (isSingle) single.add(mount.name);
+    if (holdsPostgres && mount.users.some(({ service }) => services.has(service))) blank.add(mount.name);
+  }
+  return { single, blank };
+};
+
+const takingPart = ({ task }: Drill, model: Json): readonly SandboxService[] =>
+  servicesFor(task.manifest, withSingleDollars(model)).filter(
+    ({ name }) => !task.settings.leaveOut.includes(name),
+  );
+
+/**
+ * Looks at everything that a drill needs and decides what goes where. Nothing is written. Rejects with
+ * `image-missing` or `space-short`.
+ */
+export const prepare = async (drill: Drill, secrecy: Secrecy): Promise<Prepared> => {
+  const { task, scratch, id } = drill;
+  const { model, isTrusted } = task.source;
+  const services = takingPart(drill, model);
+  await requireImages(drill, services);
+  const facts = {
+    project: id,
+    scratch,
+    mounts: task.manifest.mounts,
+    isTrusted,
+    host: await hostFacts(drill),
+    ...(await copyFacts(drill, task.manifest)),
+  };
+  const data = planData(facts, model, services, secrecy);
+  await requireSpace(drill, data);
+  drill.observations.push(...data.observations);
+  return { services, data };
+};
