@@ -2,7 +2,15 @@ import { StackBackupError } from '../../base/errors.ts';
 import type { Manifest, ManifestDump } from '../../snapshot/types.ts';
 import { postgresLoad } from './postgres.ts';
 import { sqliteLoad } from './sqlite.ts';
-import type { LoadContext, LoadKind, LoadPlan, LoadPreview, LoadSource, LoadState } from './types.ts';
+import type {
+  CountedRows,
+  LoadContext,
+  LoadKind,
+  LoadPlan,
+  LoadPreview,
+  LoadSource,
+  LoadState,
+} from './types.ts';
 
 const kindOf = ({ kind }: Pick<LoadPlan, 'kind'>): LoadKind =>
   (kind === 'postgres' ? postgresLoad : sqliteLoad) as LoadKind;
@@ -58,3 +66,9 @@ export const undoLoad = (context: LoadContext, plan: LoadPlan): Promise<void> =>
 /** How far a load has come. */
 export const loadStateOf = (context: LoadContext, plan: LoadPlan): Promise<LoadState> =>
   kindOf(plan).state(context, plan);
+
+/** The rows of every table of the live database that a dump is of. */
+export const liveRows = (
+  context: LoadContext,
+  { kind, database = '' }: Pick<ManifestDump, 'kind' | 'database'>,
+): Promise<readonly CountedRows[]> => kindOf({ kind: kind as LoadPlan['kind'] }).rows(context, database);

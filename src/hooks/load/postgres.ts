@@ -246,6 +246,7 @@ export const postgresLoad: LoadKind<PostgresLoadPlan> = {
   swap,
   settle,
   undo,
+  rows: async (context, database) => countRows(await serverFor(context, database), database),
   state: async (context, plan) => {
     const { isOurs, fresh } = await standingOf(await serverFor(context, plan.database), plan);
     if (isOurs) return 'swapped';

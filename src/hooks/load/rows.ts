@@ -2,15 +2,10 @@ import { StackBackupError } from '../../base/errors.ts';
 import { plural } from '../../base/text/amount.ts';
 import type { TableRows } from '../../snapshot/types.ts';
 import { printable } from '../output.ts';
-import type { LoadPreview } from './types.ts';
+import type { CountedRows, LoadPreview } from './types.ts';
 
 const keyOf = ({ schema, table }: Pick<TableRows, 'schema' | 'table'>): string =>
   JSON.stringify([schema, table]);
-
-/** What a table holds now; `extension`: it came with an extension, and a dump has only what was added to it. */
-export interface CountedRows extends TableRows {
-  readonly extension?: boolean;
-}
 
 /** Two counts of a database side by side, in the order of schemas and tables. Pure. */
 export const sideBySide = (

@@ -99,6 +99,11 @@ export const sqliteLoad: LoadKind<SqliteLoadPlan> = {
       if (kept && !fresh) await removeSet(plan.kept);
     }),
   undo: (_context, plan) => onDisk(plan, async () => unswapFiles(plan, await standingOf(plan))),
+  rows: async ({ container, signal }, database) => {
+    const { host } = await locatePlace(container.details.mounts, database);
+    const request = { source: host, use: 'live', check: 'none', checkpoint: false, count: true } as const;
+    return (await operate(database, signal, request)).tables ?? [];
+  },
   state: async (_context, plan) => {
     const { fresh, kept } = await standingOf(plan);
     if (fresh) return 'loaded';

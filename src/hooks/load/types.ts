@@ -3,6 +3,11 @@ import type { Engine } from '../../docker/engine.ts';
 import type { ManifestDump, TableRows } from '../../snapshot/types.ts';
 import type { StackContainer } from '../../stack/types.ts';
 
+/** What a table holds now; `extension`: it came with an extension, and a dump has only what was added to it. */
+export interface CountedRows extends TableRows {
+  readonly extension?: boolean;
+}
+
 /** Where a dump is loaded into. */
 export interface LoadContext {
   readonly engine: Pick<Engine, 'exec'>;
@@ -99,4 +104,6 @@ export interface LoadKind<Plan extends LoadPlan = LoadPlan> {
   /** From any point before `settle` has begun: what was there before is there again, and nothing of the load. */
   undo(context: LoadContext, plan: Plan): Promise<void>;
   state(context: LoadContext, plan: Plan): Promise<LoadState>;
+  /** The rows of every table of a database as it is now, by the name its dump gives it. Changes nothing. */
+  rows(context: LoadContext, database: string): Promise<readonly CountedRows[]>;
 }
