@@ -6,6 +6,7 @@ import { drillVerb } from './verbs/drill.ts';
 import { initVerb } from './verbs/init.ts';
 import { listVerb, showVerb } from './verbs/look.ts';
 import { recoverVerb } from './verbs/recover.ts';
+import { restoreVerb } from './verbs/restore.ts';
 import { verifyVerb } from './verbs/verify.ts';
 
 /** Every command, in the order of `--help`. A new one is a file in verbs/ and a line here. */
@@ -16,6 +17,7 @@ const verbs: readonly Verb[] = [
   showVerb,
   verifyVerb,
   drillVerb,
+  restoreVerb,
   initVerb,
   recoverVerb,
   doctorVerb,

@@ -1,17 +1,16 @@
 import type { Duration } from '../base/duration.ts';
-import type { ErrorCode } from '../base/errors.ts';
-import type { Emit, EventBody, Outcome, RunEvent } from '../base/events.ts';
+import type { Emit } from '../base/events.ts';
 import { acquireLock } from '../base/lock.ts';
 import type { Instance } from '../config/types.ts';
 import { chooseListener } from '../notify/choose.ts';
 import { executeBackup } from '../run/execute.ts';
 import { lockOf } from '../run/lock.ts';
 import type { RunRecord } from '../run/record.ts';
-import { recoverHeld } from '../run/recovery/dead.ts';
 import type { BackupOptions } from '../run/run.ts';
 import { backupsFolders } from './session/backups.ts';
-import { glanceForDead, type Recoveries, recoverFirst } from './session/dead-runs.ts';
-import { codeOfError, codeOfOutcome, errorToTell, exitCode, worstCode } from './session/exit.ts';
+import { recoverFirst } from './session/dead-runs.ts';
+import { codeOfError, errorToTell, worstCode } from './session/exit.ts';
+import { codeOfOne, codesOf, emitTo, onInsisting, recoverWaitedFor } from './session/one-run.ts';
 import { plannedBackup } from './session/planned.ts';
 import { instancesOf, openSession, type Session, type World } from './session/session.ts';
 import { waitingFor } from './session/waiting.ts';
@@ -24,19 +23,6 @@ export interface BackupFlags {
   /** How long each instance waits for another run on it to end, ms. 0 = not at all. */
   readonly wait: Duration;
 }
-
-/** The run that was waited for may have died, and its guardian with it: nobody else can be at it now. */
-const recoverWaitedFor = async (
-  { world, engine, info }: Session,
-  { project, backups }: Instance,
-  emit: Emit,
-): Promise<void> => {
-  const { dead } = await glanceForDead([backups]);
-  for (const found of dead.filter(
-    ({ journal }) => journal.project === project && journal.engine.id === info.id,
-  ))
-    await recoverHeld(found, { engine, info, clock: world.clock, emit });
-};
 
 /** loadConfig → observe → plan → execute, for one instance, under its lock. */
 const backupOne = async (
@@ -91,8 +77,7 @@ export const backup = async (world: World, names: readonly string[], flags: Back
         break;
       }
       const instance = { ...chosen, ...flags.overrides };
-      const emit: Emit = (event: EventBody): void =>
-        listener.on({ ...event, at: world.clock.now().toISOString(), instance: instance.name } as RunEvent);
+      const emit = emitTo(world, listener, instance.name);
       const stopTelling = onInsisting(world, emit);
       codes.push(await codeOfOne(world, (tell) => backupOne(session, instance, flags, tell), emit));
       stopTelling();
@@ -101,74 +86,4 @@ export const backup = async (world: World, names: readonly string[], flags: Back
     listener.close();
   }
   return worstCode(codes);
-};
-
-/** A second Ctrl-C changes nothing, and says so. */
-const onInsisting = (world: World, emit: Emit): (() => void) => {
-  const tell = (): void =>
-    emit({
-      type: 'warning',
-      code: 'ending',
-      notice: true,
-      message:
-        'the run is ending: what ran before it is brought back first, and further signals change nothing',
-    });
-  world.insisted.addEventListener('abort', tell, { once: true });
-  return () => world.insisted.removeEventListener('abort', tell);
-};
-
-/** What an earlier run has left down counts, however good the new snapshot is. */
-const codesOf = ({ records, failures }: Recoveries): number[] => [
-  ...records.filter(({ down }) => down.length > 0).map(() => exitCode.servicesDown),
-  ...failures.map(({ error }) => codeOfError(error.code, undefined)),
-];
-
-/** Listens for runs that began and did not end: a check that fails throws, and somebody has to end the run. */
-const openRun = (world: World, emit: Emit) => {
-  let since: number | undefined;
-  let warnings = 0;
-  const tell: Emit = (event) => {
-    if (event.type === 'run-started') since = world.clock.tick();
-    if (event.type === 'run-finished') since = undefined;
-    if (event.type === 'warning' && event.notice !== true) warnings++;
-    emit(event);
-  };
-  const end = (outcome: Outcome): void => {
-    if (since === undefined) return;
-    const totalMs = Math.round(world.clock.tick() - since);
-    tell({
-      type: 'run-finished',
-      outcome,
-      bytes: 0,
-      files: 0,
-      downtimeMs: 0,
-      windowMs: 0,
-      totalMs,
-      warnings,
-    });
-  };
-  return { tell, end };
-};
-
-/** A check that failed before anything was touched is told like any other error of a run. */
-const codeOfOne = async (
-  world: World,
-  work: (tell: Emit) => Promise<RunRecord>,
-  emit: Emit,
-): Promise<number> => {
-  const { tell, end } = openRun(world, emit);
-  try {
-    const record = await work(tell);
-    return codeOfOutcome(record.outcome, record.error?.code as ErrorCode | undefined, world.interruptedBy());
-  } catch (thrown) {
-    const error = errorToTell(thrown, world.signal);
-    tell({
-      type: 'error',
-      code: error.code,
-      message: error.message,
-      ...(error.next === undefined ? {} : { next: error.next }),
-    });
-    end(error.code === 'interrupted' ? 'interrupted' : 'failed');
-    return codeOfError(error.code, world.interruptedBy());
-  }
 };

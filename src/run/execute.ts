@@ -40,10 +40,10 @@ import { finishFolder } from './stages/publish.ts';
 import { needsWarmth, type WarmCopies, warmAll } from './stages/warm-stage.ts';
 import { asRunError, assertHome } from './trouble.ts';
 
-type Enter = (phase: Phase) => Promise<void>;
+export type Enter = (phase: Phase) => Promise<void>;
 
 /** Begins a phase: on disk first, then for everybody who listens. An interrupted run begins no further one. */
-const entering =
+export const entering =
   (run: Run, opened: OpenedRun): Enter =>
   async (phase) => {
     run.context.signal.throwIfAborted();
@@ -77,7 +77,7 @@ const askingIn = (run: Run, context: RunContext): Asking => ({
   now: () => momentOf(run),
 });
 
-const removeHolder = async ({ context, id }: Run): Promise<void> => {
+export const removeHolder = async ({ context, id }: Run): Promise<void> => {
   try {
     await context.engine.removeHolders(id);
   } catch (error) {
@@ -87,7 +87,7 @@ const removeHolder = async ({ context, id }: Run): Promise<void> => {
 };
 
 /** What can be copied while the services run. */
-const copyWarm = async (run: Run, enter: Enter): Promise<WarmCopies> => {
+export const copyWarm = async (run: Run, enter: Enter): Promise<WarmCopies> => {
   if (!needsWarmth(run.plan)) return new Map();
   await enter('warming');
   return warmAll(run.context, run.plan, run.folder);
@@ -191,7 +191,7 @@ const endOf = async (run: Run, opened: OpenedRun): Promise<RunEnd> => {
  * Nothing half-made stays. A folder that cannot be removed is named, not a reason to hide what went before.
  * Resolves with whether it is gone.
  */
-const removePartial = async (run: Run, { isHome }: OpenedRun): Promise<boolean> => {
+export const removePartial = async (run: Run, { isHome }: OpenedRun): Promise<boolean> => {
   const left = (why: string): false => {
     const message = `the partial folder ${run.folder} could not be removed (${why}); the next backup or \`stack-backup recover\` tries again`;
     run.context.warn({ code: 'partial-left', message });

@@ -2,8 +2,8 @@ import { readdir, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { ownIdentity, type ProcessIdentity } from '../base/clock.ts';
 import { atomicWrite, fsyncDirectory } from '../base/disk.ts';
-import type { Outcome, Phase } from '../base/events.ts';
-import type { RestartPolicy } from '../docker/engine.ts';
+import type { DataState, Outcome, Phase } from '../base/events.ts';
+import type { RestartPolicy, VolumeDetails } from '../docker/engine.ts';
 import type { BackupPlan, PlannedContainer } from '../plan/types.ts';
 import type { SnapshotType } from '../snapshot/types.ts';
 import type { WayBack } from './quiet/way-back.ts';
@@ -29,7 +29,7 @@ export type JournalWayBack = Omit<WayBack, 'project' | 'postStart'> & {
 type RunKind = 'backup' | 'restore' | 'drill';
 
 /** A mount that a restore overwrites. */
-interface JournalPutBack {
+export interface JournalPutBack {
   /** Its name in the manifest of the snapshot. */
   readonly mount: string;
   readonly kind: 'volume' | 'bind';
@@ -38,7 +38,9 @@ interface JournalPutBack {
   /** Host path, for `host`. */
   readonly source: string;
   readonly method: 'host' | 'api';
-  /** The restore makes the volume: nothing of it was there before. */
+  /** The restore makes the volume. Options without passwords: they may have to be asked for again. */
+  readonly volume?: Omit<VolumeDetails, 'mountpoint' | 'name'>;
+  /** Nothing of it was there before. */
   readonly created?: true;
   /** Subtrees that are put back instead of all, base64 of their bytes. */
   readonly paths?: readonly string[];
@@ -54,13 +56,15 @@ interface JournalDrill {
 }
 
 /** What is needed to finish a restore that died, or to undo it. */
-interface JournalRestore {
+export interface JournalRestore {
   /** Absolute path of the snapshot that is restored. */
   readonly from: string;
   readonly mounts: readonly JournalPutBack[];
   readonly devices: boolean;
   /** Folder name of the safety snapshot in the backups folder, as soon as it is complete. */
   readonly safety?: string;
+  /** What became of the data, as soon as it is whole again. */
+  readonly data?: DataState;
 }
 
 /**

@@ -12,7 +12,7 @@ export interface DownContainer {
 }
 
 /** What a restore was about, and what became of it. */
-interface RestoreRecord {
+export interface RestoreRecord {
   /** Name of the snapshot that was to be put back, and where it lies. */
   readonly from: string;
   readonly folder: string;
@@ -110,6 +110,10 @@ export const recordOf = (run: Run, { manifest, path, error }: RunEnd): RunRecord
   };
 };
 
+/** What to do about containers that stay down on data that is half restored: by hand they would run on it. */
+const halfRestoredNext =
+  'Do not start it by hand. Put the cause right (free space, a disk, the engine), then `stack-backup recover`: it sets the data back to what it was, or brings it on to what the snapshot has, and starts what ran.';
+
 /** What listeners hear last: errors first, then the end. */
 export const closingEvents = (record: RunRecord): readonly EventBody[] => [
   ...(record.error === undefined ? [] : [{ type: 'error', ...record.error } as const]),
@@ -119,7 +123,10 @@ export const closingEvents = (record: RunRecord): readonly EventBody[] => [
         type: 'error',
         code: 'services-down',
         message: `${container} could not be brought back: ${reason}`,
-        next: `Look into \`docker logs ${container}\`, put the cause right, then \`docker start ${container}\`.`,
+        next:
+          record.restore?.data === 'half-restored'
+            ? halfRestoredNext
+            : `Look into \`docker logs ${container}\`, put the cause right, then \`docker start ${container}\`.`,
       }) as const,
   ),
   {

@@ -14,6 +14,7 @@ import { type Need, needsAmong } from '../stack/order.ts';
 import type { CheckBook } from './checks/stage.ts';
 import type { RunContext } from './context.ts';
 import {
+  type Journal,
   type JournalFile,
   type JournalWayBack,
   journalContainers,
@@ -125,7 +126,7 @@ export interface OpenedRun {
   readonly isHome: () => Promise<boolean>;
 }
 
-const journalOf = (run: Run): Promise<JournalFile> => {
+const journalOf = (run: Run, also: Partial<Journal>): Promise<JournalFile> => {
   const { backups, name, configFile } = run.plan.instance;
   return openJournal(journalPath(backups, run.id), {
     version: 1,
@@ -141,13 +142,14 @@ const journalOf = (run: Run): Promise<JournalFile> => {
     containers: [...run.ledger.values()].map((entry) => entry.container),
     wayBack: journalled(run.plan, wayBackOf(run.plan, run.needs)),
     ...(configFile === undefined ? {} : { config: configFile }),
+    ...also,
   });
 };
 
 /** A journal or a folder that cannot be made, or flushed, leaves nothing behind: nothing has been touched yet. */
-const journalAndFolder = async (run: Run): Promise<JournalFile> => {
+const journalAndFolder = async (run: Run, also: Partial<Journal>): Promise<JournalFile> => {
   try {
-    const journal = await journalOf(run);
+    const journal = await journalOf(run, also);
     await makeFolderIn(run.folder);
     return journal;
   } catch (error) {
@@ -159,15 +161,15 @@ const journalAndFolder = async (run: Run): Promise<JournalFile> => {
 
 /**
  * Makes the run's journal and its folder: the first thing a run writes, before it touches anything. Rejects
- * with `space-short` or `backups-unusable`.
+ * with `space-short` or `backups-unusable`. `also` stands in the journal, too.
  */
-export const openFolders = async (run: Run): Promise<OpenedRun> => {
+export const openFolders = async (run: Run, also: Partial<Journal> = {}): Promise<OpenedRun> => {
   const { backups } = run.plan.instance;
   try {
     for (const path of [backups, journalsPath(backups), temporariesPath(backups)])
       await makePrivateDirectory(path);
     const isHome = await rememberFolder(temporariesPath(backups));
-    return { journal: await journalAndFolder(run), isHome };
+    return { journal: await journalAndFolder(run, also), isHome };
   } catch (cause) {
     const next = `Look at the permissions of ${backups} and of what is in it, or choose another folder with --backups.`;
     throw (

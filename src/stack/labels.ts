@@ -3,6 +3,7 @@ export const composeLabel = {
   project: 'com.docker.compose.project',
   service: 'com.docker.compose.service',
   number: 'com.docker.compose.container-number',
+  volume: 'com.docker.compose.volume',
   oneOff: 'com.docker.compose.oneoff',
   dependsOn: 'com.docker.compose.depends_on',
   configHash: 'com.docker.compose.config-hash',

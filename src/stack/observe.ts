@@ -10,7 +10,8 @@ import { mountsOf, type PathKind } from './mounts.ts';
 import { redactModel } from './redact.ts';
 import type { Stack, StackContainer } from './types.ts';
 
-const containerOf = (details: ContainerDetails): StackContainer => ({
+/** A container as a stack has it. */
+export const containerOf = (details: ContainerDetails): StackContainer => ({
   id: details.id,
   name: details.name,
   service: details.labels[composeLabel.service] ?? details.name,

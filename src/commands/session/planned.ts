@@ -35,7 +35,7 @@ const basesOf = (folder: string, manifest: Manifest): NonNullable<Experience['ba
   );
 
 /** What the newest snapshot of the instance cost, and left. An unreadable catalog is no reason not to back up. */
-const experienceOf = async (instance: Instance): Promise<Experience | undefined> => {
+export const experienceOf = async (instance: Instance): Promise<Experience | undefined> => {
   const latest = await newestOf(instance.backups, instance.name).catch(() => undefined);
   if (latest?.manifest === undefined) return undefined;
   const { path, manifest } = latest;
@@ -57,8 +57,8 @@ const whyCold = async (source: string): Promise<string | undefined> => {
 };
 
 /** Sizes of what will be copied from the host, one walk after the other: the services are at work meanwhile. */
-const sizesOf = async (
-  plan: BackupPlan,
+export const sizesOf = async (
+  plan: Pick<BackupPlan, 'copies'>,
   bases: Experience['bases'],
   signal: AbortSignal,
 ): Promise<ReadonlyMap<string, Measured>> => {

@@ -66,9 +66,9 @@ const recordOf = (found: Found, line: DrillRecord, warnings: RunRecord['warnings
  */
 export const recoverDrill = async (found: Found, tools: RecoveryTools): Promise<RunRecord> => {
   const { journal } = found;
-  const { context, warnings, isClean } = await recoverRun(journal, tools, () =>
-    tools.engine.removeLabelled(labelOfDrill(journal.id)),
-  );
+  const { context, warnings, isClean } = await recoverRun(journal, tools, {
+    also: () => tools.engine.removeLabelled(labelOfDrill(journal.id)),
+  });
   const line = lineOf(found, context.clock.now());
   if (isClean) {
     // One that came to its end has told of it, and only could not remove everything.

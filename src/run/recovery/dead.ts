@@ -29,7 +29,7 @@ export const recoverHeld = async (
         : `the run ${id} could not put everything back; trying again`,
   });
   if (found.journal.kind === 'drill') return recoverDrill(found, { ...tools, local: info.local });
-  const recovered = await recoverRun(found.journal, { ...tools, local: info.local });
+  const recovered = await recoverRun(found.journal, { ...tools, local: info.local }, { found });
   const record = await tellAftermath(found, recovered);
   for (const event of closingEvents(record)) if (event.type === 'error') tools.emit(event);
   return record;

@@ -2,19 +2,36 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { Clock } from '../../base/clock.ts';
 import { removeTree } from '../../base/disk.ts';
 import { messageOf } from '../../base/errors.ts';
-import type { Emit, Phase, Warning } from '../../base/events.ts';
+import type { DataState, Emit, Phase, Warning } from '../../base/events.ts';
 import type { Engine } from '../../docker/engine.ts';
 import type { RunContext } from '../context.ts';
 import type { Journal } from '../journal.ts';
 import { defaultEngineMs, patientContext } from '../quiet/back/patience.ts';
 import { type Ledger, newLedger } from '../quiet/ledger.ts';
 import { bringBack } from '../quiet/start.ts';
+import type { SettledData } from '../restore/settle-data.ts';
 import { judge } from './back/judge.ts';
 import { postStartOf } from './back/post-start.ts';
+import type { Found } from './journals.ts';
 import { endOrphans } from './orphans.ts';
 
 /** In these phases containers may be stopped or frozen; before and after them everything runs. */
-const quietPhases: readonly Phase[] = ['stopping', 'while-stopped', 'copying', 'starting'];
+const quietPhases: readonly Phase[] = [
+  'stopping',
+  'while-stopped',
+  'copying',
+  'securing',
+  'restoring',
+  'loading',
+  'rolling-back',
+  'starting',
+];
+
+/** In these the data of a restore is neither the old nor the new. */
+const halfPhases: readonly Phase[] = ['restoring', 'rolling-back'];
+
+const isHalfRestored = ({ kind, phase }: Journal): boolean =>
+  kind === 'restore' && halfPhases.includes(phase);
 
 export const mayBeQuiet = (journal: Journal): boolean => quietPhases.includes(journal.phase);
 
@@ -29,6 +46,14 @@ export interface RecoveryTools {
   readonly emit: Emit;
 }
 
+/** What a recovery is given besides. */
+interface WithIt {
+  /** Removes what the run has left that only its kind knows of. */
+  readonly also?: () => Promise<void>;
+  /** Where the journal lies. */
+  readonly found?: Pick<Found, 'backups' | 'path' | 'isOurs'>;
+}
+
 /** What a recovery did, before anybody is told. */
 export interface Recovered {
   readonly context: RunContext;
@@ -37,27 +62,59 @@ export interface Recovered {
   readonly warnings: readonly Warning[];
   /** Helper containers and partial folder are gone. */
   readonly isClean: boolean;
+  /** What became of the data that a restore was to overwrite. */
+  readonly data?: DataState;
 }
 
-const bringContainersBack = async (journal: Journal, context: RunContext): Promise<Ledger> => {
+const bringContainersBack = async (
+  journal: Journal,
+  context: RunContext,
+  data: SettledData | undefined,
+): Promise<Ledger> => {
   const ledger = newLedger(journal.containers);
   if (!mayBeQuiet(journal) || ledger.size === 0) return ledger;
   const { engine, warn } = context;
   await Promise.all([...ledger.values()].map((entry) => judge(journal, context, entry)));
+  for (const id of data?.stopped ?? []) {
+    const entry = ledger.get(id);
+    if (entry !== undefined) entry.askedAt ??= context.clock.tick();
+  }
+  if (data?.data === 'half-restored') return leftDown(ledger, data);
   const postStart = postStartOf(journal, engine, warn);
   await bringBack(context, { ...journal.wayBack, project: journal.project, postStart }, ledger);
   return ledger;
 };
 
+/** Nothing runs on data that is half restored. */
+const leftDown = (ledger: Ledger, { problems }: SettledData): Ledger => {
+  for (const entry of ledger.values())
+    if (entry.ended !== true && entry.container.ended !== true)
+      entry.down = `it was not started, because its data is half restored (${problems.join('; ')})`;
+  return ledger;
+};
+
+/** Brings the data of a restore that died to one of its two ends; undefined when it was at one already. */
+const settledData = async (
+  journal: Journal,
+  context: RunContext,
+  found: Pick<Found, 'backups' | 'path' | 'isOurs'> | undefined,
+): Promise<SettledData | undefined> => {
+  if (found === undefined || !isHalfRestored(journal)) return undefined;
+  // Loaded only now: few runs that die are restores, and the services of all others do not wait for it.
+  const { settleDead } = await import('../restore/dead.ts');
+  return settleDead(journal, context, found);
+};
+
 /**
  * Undoes what a run whose process is gone has left: services first (in start order, with health, restart
- * policies and frozen states as they were), then what `also` removes, its helper containers and partial folder.
- * Never touches a container that somebody has started since. The caller holds the instance's lock.
+ * policies and frozen states as they were; before them the data of a restore that stands half-way), then what
+ * `also` removes, its helper containers and partial folder. Never touches a container that somebody has started
+ * since. The caller holds the instance's lock.
  */
 export const recoverRun = async (
   journal: Journal,
   tools: RecoveryTools,
-  also: () => Promise<void> = async () => undefined,
+  { also = async () => undefined, found }: WithIt = {},
 ): Promise<Recovered> => {
   const warnings: Warning[] = [];
   const warn = (warning: Warning): void => {
@@ -68,7 +125,8 @@ export const recoverRun = async (
   const context = patientContext({ ...tools, signal, warn }, defaultEngineMs);
   // Before the services: a hook on the host may be at work on their data. It takes milliseconds.
   await Promise.race([endOrphans(journal.id), pause(orphansMs, undefined, { ref: false })]);
-  const ledger = await bringContainersBack(journal, context);
+  const settled = await settledData(journal, context, found);
+  const ledger = await bringContainersBack(journal, context, settled);
   let isClean = true;
   const leftovers = [also, () => tools.engine.removeHolders(journal.id), () => removeTree(journal.folder)];
   for (const clean of leftovers)
@@ -76,5 +134,7 @@ export const recoverRun = async (
       isClean = false;
       warn({ code: 'leftover', message: messageOf(error) });
     });
-  return { context, ledger, warnings, isClean };
+  const data =
+    settled?.data ?? (journal.kind === 'restore' ? (journal.restore?.data ?? 'untouched') : undefined);
+  return { context, ledger, warnings, isClean, ...(data === undefined ? {} : { data }) };
 };

@@ -1,10 +1,12 @@
 import { join } from 'node:path';
 import type { Clock } from '../../../base/clock.ts';
+import type { DataState } from '../../../base/events.ts';
 import { readManifest } from '../../../snapshot/manifest.ts';
 import type { Manifest } from '../../../snapshot/types.ts';
 import { appendHistory, rememberedOutcome } from '../../history.ts';
 import { type Journal, removeJournal, writeJournal } from '../../journal.ts';
 import { downOf, type RunRecord } from '../../record.ts';
+import { restoreRecord } from '../../restore/record.ts';
 import type { Found } from '../journals.ts';
 import { stillDown } from '../left.ts';
 import type { Recovered } from '../recover.ts';
@@ -15,11 +17,38 @@ const publishedBy = async ({ backups, journal }: Found): Promise<Manifest | unde
   return manifest?.run === journal.id ? manifest : undefined;
 };
 
-const endOf = (
+const diedError = ({ told, phase, process: { pid } }: Journal): NonNullable<RunRecord['error']> =>
+  told === undefined
+    ? {
+        code: 'died',
+        message: `the run died in phase ${phase} (its process, pid ${pid}, was gone); it was recovered`,
+      }
+    : { code: told, message: 'what the run had left down was looked after again' };
+
+/** A restore has not come to its end unless the data has: its safety snapshot is not what it was for. */
+const restoreEndOf = (
   { backups, journal }: Found,
   published: Manifest | undefined,
+  data: DataState,
 ): Pick<RunRecord, 'outcome' | 'error' | 'path' | 'bytes' | 'files'> => {
-  const { pid } = journal.process;
+  const outcomes = { restored: 'complete-with-warnings', 'half-restored': 'services-down' } as const;
+  const { bytes, files } = published?.totals ?? { bytes: 0, files: 0 };
+  return {
+    outcome: data === 'restored' || data === 'half-restored' ? outcomes[data] : 'failed',
+    ...(data === 'restored' ? {} : { error: diedError(journal) }),
+    ...(published === undefined ? {} : { path: join(backups, journal.snapshot) }),
+    bytes,
+    files,
+  };
+};
+
+const endOf = (
+  found: Found,
+  published: Manifest | undefined,
+  data: DataState | undefined,
+): Pick<RunRecord, 'outcome' | 'error' | 'path' | 'bytes' | 'files'> => {
+  const { backups, journal } = found;
+  if (data !== undefined) return restoreEndOf(found, published, data);
   if (published !== undefined)
     return {
       outcome: 'complete-with-warnings',
@@ -27,32 +56,29 @@ const endOf = (
       bytes: published.totals.bytes,
       files: published.totals.files,
     };
-  const error =
-    journal.told === undefined
-      ? {
-          code: 'died',
-          message: `the run died in phase ${journal.phase} (its process, pid ${pid}, was gone); it was recovered`,
-        }
-      : { code: journal.told, message: 'what the run had left down was looked after again' };
-  return { outcome: 'failed', error, bytes: 0, files: 0 };
+  return { outcome: 'failed', error: diedError(journal), bytes: 0, files: 0 };
 };
 
 const recordOf = (
   found: Found,
   published: Manifest | undefined,
-  { ledger, warnings }: Recovered,
+  { ledger, warnings, data }: Recovered,
   clock: Clock,
 ): RunRecord => {
   const { journal } = found;
   const finished = clock.now();
   const down = downOf(ledger);
-  const end = endOf(found, published);
+  const isDone = data === undefined ? published !== undefined : data === 'restored';
+  const end = endOf(found, published, data);
   const died = {
     code: 'died-late',
-    message: 'the run died when its snapshot was complete; it was recovered',
+    message: `the run died when its ${data === undefined ? 'snapshot was complete' : 'data was restored'}; it was recovered`,
   };
   return {
     version: 1,
+    ...(data === undefined || journal.restore === undefined
+      ? {}
+      : { kind: 'restore' as const, restore: restoreRecord(journal.restore, data) }),
     run: journal.id,
     instance: journal.instance,
     project: journal.project,
@@ -67,7 +93,7 @@ const recordOf = (
     windowMs: published?.downtime.windowMs ?? 0,
     totalMs: Math.max(0, finished.getTime() - Date.parse(journal.started)),
     down,
-    warnings: published === undefined || journal.told !== undefined ? warnings : [...warnings, died],
+    warnings: isDone && journal.told === undefined ? [...warnings, died] : warnings,
   };
 };
 
@@ -92,10 +118,21 @@ const outcomeFor = ({ told }: Journal, { outcome, path }: RunRecord): string => 
 /** The journal goes when nothing is left to do; else it says what, and what has been told of it. */
 const settle = async (found: Found, recovered: Recovered, record: RunRecord): Promise<void> => {
   const left = await stillDown(recovered.context.engine, recovered.ledger);
-  if (left.length === 0 && recovered.isClean) return removeJournal(found.path);
+  const isHalf = recovered.data === 'half-restored';
+  if (left.length === 0 && recovered.isClean && !isHalf) return removeJournal(found.path);
   const told =
     found.journal.told !== undefined && !isNews(found.journal, record) ? found.journal.told : record.outcome;
-  await writeJournal(found.path, { ...found.journal, phase: 'starting', told, containers: left });
+  const phase = isHalf ? 'restoring' : 'starting';
+  const { restore } = found.journal;
+  await writeJournal(found.path, {
+    ...found.journal,
+    phase,
+    told,
+    containers: left,
+    ...(restore === undefined || recovered.data === undefined || isHalf
+      ? {}
+      : { restore: { ...restore, data: recovered.data } }),
+  });
 };
 
 /**
@@ -109,7 +146,8 @@ export const tellAftermath = async (dead: Found, recovered: Recovered): Promise<
   const { journal } = found;
   const published = await publishedBy(found);
   const first = recordOf(found, published, recovered, context.clock);
-  if (isNews(journal, first)) {
+  // Those of an instance are for its backups: a restore runs none of its hooks.
+  if (isNews(journal, first) && journal.kind !== 'restore') {
     // Loaded only now: what reads configurations is large, and the services did not have to wait for it.
     const { runFinallyHooks } = await import('./finally.ts');
     await runFinallyHooks(journal, context, found.isOurs, {

@@ -1,0 +1,60 @@
+import type { Duration } from '../../base/duration.ts';
+import { common, wait } from '../options.ts';
+import { withoutSuspension } from '../suspension.ts';
+import type { RawFlags, Verb } from '../types.ts';
+
+interface RestoreArguments extends RawFlags {
+  readonly service: readonly string[];
+  readonly volume: readonly string[];
+  readonly path: readonly string[];
+  readonly fromDump?: boolean;
+  readonly dryRun?: boolean;
+  readonly undo?: boolean;
+  readonly yes?: boolean;
+  readonly verify: boolean;
+  readonly safety: boolean;
+  readonly devices?: boolean;
+  readonly stopOthers?: boolean;
+  readonly wait: Duration;
+}
+
+const collected = (one: string, before: readonly string[]): readonly string[] => [...before, one];
+
+export const restoreVerb: Verb = (program, ended) =>
+  common(program.command('restore'))
+    .description('put the data of a snapshot back: keeps what is there, stops what uses it, starts what ran')
+    .argument('<snapshot>', 'a name, a path, <instance> or <instance>@latest, @<moment>, @<tag>')
+    .option('--service <name>', 'only what this service uses; may be given several times', collected, [])
+    .option('--volume <name>', 'only this volume, or bind by its host path; several times', collected, [])
+    .option('--path <path>', 'only this file or folder in it; several times', collected, [])
+    .option('--from-dump', 'load the dumps of databases instead of putting files back')
+    .option('--dry-run', 'show what would change (with --verbose file by file), change nothing')
+    .option('--undo', 'put back what the last restore of the instance has overwritten')
+    .option('-y, --yes', 'do not ask')
+    .option('--no-verify', 'do not read the snapshot before: what is damaged in it is put back damaged')
+    .option('--no-safety', 'keep nothing of what is overwritten: there is no way back then')
+    .option('--devices', 'make device nodes that the snapshot has, too')
+    .option('--stop-others', 'stop containers of other projects, too, that use the same data')
+    .addOption(wait())
+    .action(async (reference: string, given: RestoreArguments) => {
+      if (given.dryRun !== true) withoutSuspension();
+      await ended(given, async (world) => {
+        const { restore } = await import('../../commands/restore.ts');
+        return await restore(world, reference, {
+          choice: {
+            services: given.service,
+            volumes: given.volume,
+            paths: given.path,
+            fromDump: given.fromDump === true,
+            devices: given.devices === true,
+            safety: given.safety,
+            stopOthers: given.stopOthers === true,
+          },
+          dryRun: given.dryRun === true,
+          undo: given.undo === true,
+          yes: given.yes === true,
+          verify: given.verify,
+          wait: given.wait,
+        });
+      });
+    });

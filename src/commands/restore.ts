@@ -1,0 +1,212 @@
+import type { Duration } from '../base/duration.ts';
+import { StackBackupError } from '../base/errors.ts';
+import type { Emit } from '../base/events.ts';
+import { acquireLock } from '../base/lock.ts';
+import { type ResolvedSnapshot, resolveSnapshot } from '../catalog/reference.ts';
+import type { Instance } from '../config/types.ts';
+import { readers } from '../copy/readers.ts';
+import { chooseListener } from '../notify/choose.ts';
+import { questionOf, renderRestore } from '../plan/restore/render.ts';
+import type { RestoreChoice, RestorePlan } from '../plan/restore/types.ts';
+import { lockOf } from '../run/lock.ts';
+import type { RunRecord } from '../run/record.ts';
+import { executeRestore } from '../run/restore/execute.ts';
+import { verifySnapshot } from '../snapshot/verify.ts';
+import { composeLabel } from '../stack/labels.ts';
+import { assertMayAsk, canAsk, confirm } from './restore/ask.ts';
+import { tellPlan } from './restore/dry-run.ts';
+import { lookAround, plannedRestore } from './restore/look.ts';
+import { undoOf } from './restore/undo.ts';
+import { backupsFolders } from './session/backups.ts';
+import { recoverFirst, tellOfDead } from './session/dead-runs.ts';
+import { worstCode } from './session/exit.ts';
+import { codeOfOne, codesOf, emitTo, onInsisting, recoverWaitedFor } from './session/one-run.ts';
+import { instancesOf, openSession, type Session, type World } from './session/session.ts';
+import { waitingFor } from './session/waiting.ts';
+
+export interface RestoreFlags {
+  readonly choice: RestoreChoice;
+  readonly dryRun: boolean;
+  readonly undo: boolean;
+  readonly yes: boolean;
+  /** Read the whole snapshot first. */
+  readonly verify: boolean;
+  /** How long another run on the project is waited for, ms. 0 = not at all. */
+  readonly wait: Duration;
+}
+
+/** How long a safety snapshot is not to be removed, ms. */
+const pinnedMs = 7 * 24 * 3_600_000;
+
+/** What is restored, and into what. */
+interface Meant {
+  readonly instance: Instance;
+  readonly snapshot: Pick<ResolvedSnapshot, 'folder' | 'manifest'>;
+  readonly choice: RestoreChoice;
+  /** Volumes that stay although they were not there before: of an undo. */
+  readonly made: readonly string[];
+}
+
+/** The instance of a name, also when nothing of its project is left on the engine. */
+const instanceOf = async (session: Session, name: string, project: string): Promise<Instance> => {
+  const isNamed = session.config !== undefined && name in (session.config.raw.instances ?? {});
+  const [instance] = await instancesOf(session, [isNamed ? name : project], false, [project]);
+  if (instance === undefined) throw new StackBackupError('instance-unknown', `there is no instance ${name}`);
+  return instance;
+};
+
+const meantSnapshot = async (session: Session, reference: string, flags: RestoreFlags): Promise<Meant> => {
+  const { world } = session;
+  const backups = await backupsFolders(world);
+  const snapshot = await resolveSnapshot(reference, { backups, cwd: world.cwd });
+  for (const name of snapshot.unreadable)
+    world.stderr.write(
+      `stack-backup: ${name} is newer, but its manifest cannot be read: it is passed over\n`,
+    );
+  const { instance: name, project } = snapshot.manifest;
+  return { instance: await instanceOf(session, name, project), snapshot, choice: flags.choice, made: [] };
+};
+
+const meantUndo = async (session: Session, name: string, flags: RestoreFlags): Promise<Meant> => {
+  const instance = await instanceOf(session, name, name);
+  const { folder, manifest, choice, made } = await undoOf(instance);
+  return { instance, snapshot: { folder, manifest }, choice: { ...flags.choice, ...choice }, made };
+};
+
+/** Nothing is put back from a snapshot that is not whole. */
+const assertWhole = async (world: World, folder: string): Promise<void> => {
+  const { ok, problems } = await verifySnapshot(folder, { readers, signal: world.signal });
+  if (ok) return;
+  const told = problems.slice(0, 5).map(({ kind, path, message }) => `${kind}: ${path}: ${message}`);
+  const more = problems.length > 5 ? `; and ${problems.length - 5} more` : '';
+  throw new StackBackupError('verify-failed', `${folder} is not whole: ${told.join('; ')}${more}`, {
+    next: 'Restore another snapshot. If there is none, --no-verify restores what is left of this one.',
+  });
+};
+
+const assertPossible = ({ refusals }: RestorePlan): void => {
+  if (refusals.length === 0) return;
+  throw new StackBackupError('restore-refused', refusals.join('\n'), {
+    next: 'Nothing was touched. --dry-run shows the whole plan; --volume and --service restore a part.',
+  });
+};
+
+/** Named here and asked for: whoever runs them may know nothing of this restore. */
+const planned = async (session: Session, meant: Meant, yes: boolean): Promise<RestorePlan> => {
+  const { instance, snapshot, choice } = meant;
+  const facts = await lookAround(session, instance, snapshot.folder, snapshot.manifest);
+  const plan = await plannedRestore(session, facts, choice);
+  if (yes || choice.stopOthers || plan.others.length === 0 || !canAsk(session.world)) return plan;
+  return plannedRestore(session, facts, { ...choice, stopOthers: true });
+};
+
+const pageOf = ({ flags, stdout }: World) => ({
+  color: flags.color && stdout.isTTY,
+  width: stdout.columns ?? 80,
+});
+
+const withWarnings = (plan: RestorePlan, flags: RestoreFlags, { made }: Meant): RestorePlan => ({
+  ...plan,
+  warnings: [
+    ...plan.warnings,
+    ...(flags.verify
+      ? []
+      : [
+          {
+            code: 'not-verified',
+            message:
+              'the snapshot was NOT read before (--no-verify): what is damaged in it is put back damaged',
+          },
+        ]),
+    ...made.map((name) => ({
+      code: 'not-restored',
+      about: name,
+      message: `${name} was not there before the restore that is undone: it stays`,
+    })),
+  ],
+});
+
+/** Other projects whose containers are stopped must not be backed up meanwhile. */
+const locksOfOthers = async (session: Session, plan: RestorePlan): Promise<AsyncDisposableStack> => {
+  const { world, info } = session;
+  const locks = new AsyncDisposableStack();
+  const projects = plan.window.stack.containers.map(({ details }) => details.labels[composeLabel.project]);
+  for (const project of [...new Set(projects)].sort())
+    if (project !== undefined && project !== plan.window.stack.project)
+      locks.use(await acquireLock(lockOf(info.id, project), project, world.clock.now()));
+  return locks;
+};
+
+/** look → plan → ask → execute, under the lock of the project. */
+const restoreOne = async (
+  session: Session,
+  meant: Meant,
+  flags: RestoreFlags,
+  emit: Emit,
+): Promise<RunRecord> => {
+  const { world, engine, info } = session;
+  const { instance } = meant;
+  let hasWaited = false;
+  const waiting = waitingFor(world, flags.wait, (event) => {
+    hasWaited = true;
+    emit(event);
+  });
+  const name = lockOf(info.id, instance.project);
+  await using lock = await acquireLock(name, instance.name, world.clock.now(), waiting);
+  lock.describe('restoring');
+  if (hasWaited) await recoverWaitedFor(session, instance, emit);
+  if (flags.verify) await assertWhole(world, meant.snapshot.folder);
+  const plan = withWarnings(await planned(session, meant, flags.yes), flags, meant);
+  assertPossible(plan);
+  if (!flags.yes) {
+    world.stderr.write(renderRestore(plan, pageOf(world)));
+    await confirm(world, questionOf(plan));
+  }
+  await using _others = await locksOfOthers(session, plan);
+  const options = { toolVersion: world.version, pinnedMs };
+  return await executeRestore(plan, options, {
+    engine,
+    info,
+    clock: world.clock,
+    emit,
+    signal: world.signal,
+    onPhase: (phase) => lock.describe(phase),
+  });
+};
+
+const meantBy = (session: Session, reference: string, flags: RestoreFlags): Promise<Meant> =>
+  flags.undo ? meantUndo(session, reference, flags) : meantSnapshot(session, reference, flags);
+
+/** `--dry-run`: what would change, and what stands in the way. Nothing is touched; a dead run is told of. */
+const dryRun = async (session: Session, reference: string, flags: RestoreFlags): Promise<number> => {
+  const { world } = session;
+  await tellOfDead(world, await backupsFolders(world));
+  const meant = await meantBy(session, reference, flags);
+  if (flags.verify) await assertWhole(world, meant.snapshot.folder);
+  const plan = withWarnings(await planned(session, meant, false), flags, meant);
+  await tellPlan(session, plan, pageOf(world));
+  assertPossible(plan);
+  return 0;
+};
+
+/**
+ * `stack-backup restore <snapshot>`: puts data of a snapshot back into its stack. Resolves with the exit code:
+ * 0 restored, 1 not restored and the data as it was, 2 refused, 4 something is down.
+ */
+export const restore = async (world: World, reference: string, flags: RestoreFlags): Promise<number> => {
+  if (!flags.dryRun) assertMayAsk(world, flags.yes);
+  const session = await openSession(world);
+  if (flags.dryRun) return dryRun(session, reference, flags);
+  const earlier = await recoverFirst(session, await backupsFolders(world), true);
+  const meant = await meantBy(session, reference, flags);
+  const listener = chooseListener({ ...world.flags, stdout: world.stdout, stderr: world.stderr });
+  const emit = emitTo(world, listener, meant.instance.name);
+  const stopTelling = onInsisting(world, emit);
+  try {
+    const code = await codeOfOne(world, (tell) => restoreOne(session, meant, flags, tell), emit);
+    return worstCode([...codesOf(earlier), code]);
+  } finally {
+    stopTelling();
+    listener.close();
+  }
+};

@@ -1,0 +1,139 @@
+import { access, constants } from 'node:fs/promises';
+import { isInside } from '../../base/disk.ts';
+import { StackBackupError } from '../../base/errors.ts';
+import type { Instance } from '../../config/types.ts';
+import { composeVersion } from '../../docker/compose.ts';
+import type { ContainerMount, Engine, VolumeDetails } from '../../docker/engine.ts';
+import { planRestore } from '../../plan/restore/plan.ts';
+import type { RestoreChoice, RestoreFacts, RestorePlan } from '../../plan/restore/types.ts';
+import type { Manifest } from '../../snapshot/types.ts';
+import { composeLabel } from '../../stack/labels.ts';
+import { containerOf, observeStack } from '../../stack/observe.ts';
+import type { Stack, StackContainer } from '../../stack/types.ts';
+import { declaredMounts } from '../../stack/volumes.ts';
+import { experienceOf, sizesOf } from '../session/planned.ts';
+import type { Session } from '../session/session.ts';
+
+/** A stack of which nothing is left: `compose down -v` leaves neither containers nor volumes. */
+const nothingOf = async ({ project }: Instance): Promise<Stack> => ({
+  project,
+  containers: [],
+  edges: [],
+  mounts: [],
+  skipped: [],
+  lifecycle: {},
+  model: undefined,
+  composeFiles: [],
+  composeVersion: await composeVersion(),
+  warnings: [],
+});
+
+const stackOf = async (engine: Engine, instance: Instance): Promise<Stack> => {
+  try {
+    return await observeStack(engine, instance);
+  } catch (error) {
+    if (error instanceof StackBackupError && error.code === 'instance-unknown') return nothingOf(instance);
+    throw error;
+  }
+};
+
+const volumesOf = async (engine: Engine, { mounts }: Manifest): Promise<Map<string, VolumeDetails>> => {
+  const names = mounts.flatMap(({ kind, name }) => (kind === 'volume' ? [name] : []));
+  const found = await Promise.all(names.map((name) => engine.volume(name)));
+  return new Map(found.flatMap((volume) => (volume === undefined ? [] : [[volume.name, volume]])));
+};
+
+const isAmong = (mount: ContainerMount, { mounts }: Pick<Stack, 'mounts'>, manifest: Manifest): boolean =>
+  mount.type === 'volume'
+    ? [...mounts, ...manifest.mounts].some(({ kind, name }) => kind === 'volume' && name === mount.name)
+    : mount.type === 'bind' &&
+      mounts.some(
+        ({ kind, source }) =>
+          kind === 'bind' &&
+          (`${mount.source}/`.startsWith(`${source}/`) || `${source}/`.startsWith(`${mount.source}/`)),
+      );
+
+/** Running containers of others that have something mounted which this snapshot may overwrite. */
+const othersOf = async (
+  engine: Engine,
+  stack: Stack,
+  manifest: Manifest,
+): Promise<readonly StackContainer[]> => {
+  const running = (await engine.running()).filter(
+    ({ labels, mounts }) =>
+      labels[composeLabel.project] !== stack.project &&
+      mounts.some((mount) => isAmong(mount, stack, manifest)),
+  );
+  return (await Promise.all(running.map(({ id }) => engine.inspect(id)))).map(containerOf);
+};
+
+const writableOf = async (paths: readonly string[]): Promise<ReadonlySet<string>> => {
+  const asked = paths.map((path) =>
+    access(path, constants.R_OK | constants.W_OK).then(
+      () => [path],
+      () => [],
+    ),
+  );
+  return new Set((await Promise.all(asked)).flat());
+};
+
+/** Compose is only asked where what the engine says does not answer where something belongs. */
+const needsFiles = (stack: Stack, manifest: Manifest): boolean =>
+  manifest.mounts.some(
+    ({ kind, name, anonymous }) =>
+      !anonymous &&
+      !stack.mounts.some(
+        (mount) => mount.kind === kind && mount.name === name && (kind === 'volume' || mount.onHost),
+      ),
+  );
+
+/** What is there now of what a snapshot holds. Nothing is changed. */
+export const lookAround = async (
+  { engine, info }: Session,
+  instance: Instance,
+  folder: string,
+  manifest: Manifest,
+): Promise<RestoreFacts> => {
+  const stack = await stackOf(engine, instance);
+  const [volumes, others, declared] = await Promise.all([
+    volumesOf(engine, manifest),
+    othersOf(engine, stack, manifest),
+    needsFiles(stack, manifest) ? declaredMounts(instance, stack.containers) : undefined,
+  ]);
+  const paths = [
+    ...stack.mounts.map(({ source }) => source),
+    ...[...volumes.values()].map(({ mountpoint }) => mountpoint),
+  ];
+  const writable = info.local ? await writableOf([...new Set(paths)]) : new Set<string>();
+  return { instance, folder, manifest, stack, local: info.local, volumes, declared, others, writable };
+};
+
+/** A snapshot, or all of them, must not lie in what is overwritten. */
+const assertApart = async ({ folder, instance, putBacks }: RestorePlan): Promise<void> => {
+  for (const { name, source } of putBacks)
+    for (const inner of [folder, instance.backups])
+      if (source !== '' && (await isInside(inner, source)))
+        throw new StackBackupError(
+          'restore-refused',
+          `${inner} lies inside ${name}, which would be overwritten`,
+          {
+            next: 'Copy the snapshot to another place first, or restore other volumes alone (--volume).',
+          },
+        );
+};
+
+/** look → decide → measure → plan. Nothing is changed, nothing is written. */
+export const plannedRestore = async (
+  { world }: Session,
+  facts: RestoreFacts,
+  choice: RestoreChoice,
+): Promise<RestorePlan> => {
+  const { instance } = facts;
+  const before = await experienceOf(instance);
+  // Measured also where nothing is kept: what is there now takes room that will be free again.
+  const rough = planRestore(facts, { ...choice, safety: true }, { sizes: new Map(), before: undefined });
+  const sizes = await sizesOf(rough.window, before?.bases, world.signal);
+  const plan = planRestore(facts, choice, { sizes, before });
+  await assertApart(plan);
+  return plan;
+};

@@ -1,0 +1,198 @@
+import { StackBackupError } from '../../base/errors.ts';
+import type { Warning } from '../../base/events.ts';
+import type { ManifestDump } from '../../snapshot/types.ts';
+import { composeLabel } from '../../stack/labels.ts';
+import type { Stack } from '../../stack/types.ts';
+import { neededFor, planBackup } from '../backup.ts';
+import type { BackupPlan } from '../types.ts';
+import { chooseMounts } from './choose.ts';
+import { decideStops, type Overwritten, usedBy } from './stops.ts';
+import { targetOf } from './targets.ts';
+import type {
+  LeftOut,
+  PlannedPutBack,
+  RestoreChoice,
+  RestoreFacts,
+  RestorePlan,
+  SafetyFacts,
+} from './types.ts';
+
+/** Dumps that can be loaded again. */
+const loadable = ['postgres', 'sqlite'];
+
+const chooseDumps = ({ manifest }: RestoreFacts, { services }: RestoreChoice): readonly ManifestDump[] => {
+  const dumps = manifest.dumps.filter(
+    (dump) =>
+      loadable.includes(dump.kind) &&
+      dump.format !== 'globals' &&
+      (services.length === 0 || services.includes(dump.service)),
+  );
+  if (dumps.length === 0)
+    throw new StackBackupError('usage', 'the snapshot has no dump of what was asked for', {
+      next: 'See what it has with `stack-backup show`; hooks of kind postgres, and of kind sqlite with `backup: true`, make dumps.',
+    });
+  return dumps;
+};
+
+/** What the services of dumps have mounted: kept before, because loading changes it. */
+const mountsOfServices = ({ mounts }: Stack, services: readonly string[]): readonly Overwritten[] =>
+  mounts.filter((mount) => mount.users.some((user) => user.writable && services.includes(user.service)));
+
+/** The stack with the containers of other projects that use the data, which are stopped with it. */
+const withOthers = (
+  { stack, others }: RestoreFacts,
+  overwritten: readonly Overwritten[],
+): { readonly stack: Stack; readonly found: readonly { readonly name: string; readonly uses: string }[] } => {
+  const using = others.flatMap((container) => {
+    const used = usedBy(container, overwritten);
+    return used === undefined ? [] : [{ container, uses: used.name }];
+  });
+  return {
+    stack: { ...stack, containers: [...stack.containers, ...using.map((one) => one.container)] },
+    found: using.map(({ container, uses }) => ({
+      name: `${container.name} (${container.details.labels[composeLabel.project] ?? 'no project'})`,
+      uses,
+    })),
+  };
+};
+
+/**
+ * The window as a backup: what is stopped, and a copy of what is about to be overwritten. No hooks: they are
+ * for data that is whole.
+ */
+const windowOf = (
+  facts: RestoreFacts,
+  stack: Stack,
+  stops: Pick<BackupPlan, 'stopWaves' | 'untouched'>,
+  kept: readonly string[],
+  { sizes, before }: SafetyFacts,
+): BackupPlan => {
+  const { instance } = facts;
+  const plain = {
+    ...instance,
+    quiesce: 'stop',
+    services: {},
+    hooks: [],
+    checks: [],
+    include: [],
+    exclude: [],
+    logs: false,
+    limits: { ...instance.limits, downtime: 0, maxDowntime: 0 },
+  } as const;
+  const plan = planBackup(plain, stack, sizes, before);
+  const copies = plan.copies
+    .filter(({ mount }) => kept.includes(mount.name))
+    .map((copy) => ({ ...copy, mount: { ...copy.mount, strangers: [] } }));
+  return { ...plan, ...stops, copies, skipped: [], warnings: [], needed: neededFor(copies) };
+};
+
+const warningsOf = (
+  facts: RestoreFacts,
+  choice: RestoreChoice,
+  left: readonly LeftOut[],
+): readonly Warning[] => [
+  ...facts.stack.warnings.map((warning): Warning => ({ ...warning, notice: true })),
+  ...left.map(
+    ({ name, reason }): Warning => ({
+      code: 'not-restored',
+      about: name,
+      message: `${name} is not put back: ${reason}`,
+    }),
+  ),
+  ...(choice.safety
+    ? []
+    : [
+        {
+          code: 'no-safety',
+          message:
+            'no safety snapshot is taken (--no-safety): what is overwritten is gone, and the restore cannot be undone',
+        },
+      ]),
+];
+
+const othersRefusal = (
+  found: readonly { readonly name: string; readonly uses: string }[],
+  { stopOthers }: RestoreChoice,
+): readonly string[] =>
+  stopOthers
+    ? []
+    : found.map(
+        ({ name, uses }) =>
+          `${name} uses ${uses} too, and is of another project: it is stopped for the restore only with --stop-others`,
+      );
+
+const projectRefusal = ({ instance, manifest }: RestoreFacts): readonly string[] =>
+  instance.project === manifest.project
+    ? []
+    : [
+        `the snapshot is of the Compose project ${manifest.project}, and ${instance.name} is ${instance.project}`,
+      ];
+
+/** What dumps need to be loaded into has to run. */
+const servingOf = (
+  { stack }: RestoreFacts,
+  loads: readonly ManifestDump[],
+): { readonly serving: readonly string[]; readonly refusals: readonly string[] } => {
+  const services = [
+    ...new Set(loads.filter(({ kind }) => kind === 'postgres').map(({ service }) => service)),
+  ];
+  const found = services.map((service) => ({
+    service,
+    container: stack.containers.find((one) => one.service === service && one.details.state === 'running'),
+  }));
+  return {
+    serving: found.flatMap(({ container }) => (container === undefined ? [] : [container.id])),
+    refusals: found.flatMap(({ service, container }) =>
+      container === undefined ? [`${service} does not run: a dump is loaded into a database that runs`] : [],
+    ),
+  };
+};
+
+const measured = (putBack: PlannedPutBack, { sizes }: SafetyFacts): PlannedPutBack => {
+  const now = sizes.get(putBack.name);
+  return now === undefined ? putBack : { ...putBack, now };
+};
+
+/**
+ * Everything a restore of this snapshot into this stack will do, as data: what is put back where, what is made
+ * anew, what is stopped, what of the present state is kept, and what stands in its way. Pure. Rejects with
+ * `usage` when the choice names what the snapshot does not have.
+ */
+export const planRestore = (facts: RestoreFacts, choice: RestoreChoice, safety: SafetyFacts): RestorePlan => {
+  const loads = choice.fromDump ? chooseDumps(facts, choice) : [];
+  const targets = choice.fromDump
+    ? []
+    : chooseMounts(facts.manifest, choice).map((chosen) => targetOf(facts, chosen));
+  const putBacks = targets.flatMap((target): readonly PlannedPutBack[] =>
+    'putBack' in target ? [measured(target.putBack, safety)] : [],
+  );
+  const left = targets.flatMap((target) => ('leftOut' in target ? [target.leftOut] : []));
+  const overwritten = choice.fromDump
+    ? mountsOfServices(facts.stack, [...new Set(loads.map(({ service }) => service))])
+    : putBacks;
+  const { stack, found } = withOthers(facts, overwritten);
+  const { revived, refusals, ...stops } = decideStops(stack, facts.manifest, overwritten);
+  const kept = choice.safety ? overwritten.map(({ name }) => name) : [];
+  const { serving, refusals: notServing } = servingOf(facts, loads);
+  return {
+    instance: facts.instance,
+    folder: facts.folder,
+    manifest: facts.manifest,
+    putBacks,
+    leftOut: left,
+    loads,
+    window: windowOf(facts, stack, stops, kept, safety),
+    revived,
+    serving,
+    others: found,
+    devices: choice.devices,
+    warnings: warningsOf(facts, choice, left),
+    refusals: [
+      ...projectRefusal(facts),
+      ...targets.flatMap((target) => ('refusal' in target ? [target.refusal] : [])),
+      ...othersRefusal(found, choice),
+      ...refusals,
+      ...notServing,
+    ],
+  };
+};

@@ -1,0 +1,172 @@
+import type { ManifestMount } from '../../snapshot/types.ts';
+import { composeLabel } from '../../stack/labels.ts';
+import type { Mount } from '../../stack/types.ts';
+import type { ChosenMount } from './choose.ts';
+import type { LeftOut, PlannedPutBack, RestoreFacts, VolumeSpec } from './types.ts';
+
+/** Where a mount of a snapshot goes today, or why it goes nowhere. */
+export type Target =
+  | { readonly putBack: PlannedPutBack }
+  | { readonly leftOut: LeftOut }
+  | { readonly refusal: string };
+
+const leftOut = ({ kind, name }: ManifestMount, reason: string): Target => ({
+  leftOut: { kind, name, reason },
+});
+
+/** A volume nobody named has another name today, and is found by who has it where. */
+const anonymousToday = ({ mounts }: RestoreFacts['stack'], mount: ManifestMount): Mount | undefined =>
+  mounts.find(
+    (one) =>
+      one.anonymous &&
+      one.users.some((now) =>
+        mount.users.some((then) => then.service === now.service && then.destination === now.destination),
+      ),
+  );
+
+/**
+ * A volume that is gone, as Compose would make it: by what the compose files say today. What a manifest says
+ * of drivers and options is not followed: it may come from anywhere, and options can mount anything.
+ */
+const specOf = (facts: RestoreFacts, mount: ManifestMount): VolumeSpec | string => {
+  const declared = facts.declared?.volumes.get(mount.name);
+  if (declared !== undefined) {
+    const { name, driver, options, labels } = declared;
+    const version = facts.stack.composeVersion;
+    const own = declared.external || version === undefined ? {} : { [composeLabel.version]: version };
+    return { name, driver, options, labels: { ...labels, ...own } };
+  }
+  if (mount.driver !== 'local' || Object.keys(mount.options).length > 0)
+    return `the volume ${mount.name} is gone, had a driver or options of its own, and no compose file that can be read here says which: make it with \`docker volume create\`, or name the compose files in the configuration`;
+  const key = mount.labels[composeLabel.volume];
+  const labels =
+    key === undefined || mount.external
+      ? {}
+      : { [composeLabel.project]: facts.instance.project, [composeLabel.volume]: key };
+  return { name: mount.name, driver: 'local', options: {}, labels };
+};
+
+const made = (facts: RestoreFacts, { mount, paths }: ChosenMount): Target => {
+  const create = specOf(facts, mount);
+  if (typeof create === 'string') return { refusal: create };
+  const isPlain = create.driver === 'local' && Object.keys(create.options).length === 0;
+  const method = facts.local && isPlain && facts.instance.copy !== 'api' ? 'host' : 'api';
+  return {
+    putBack: {
+      mount,
+      kind: 'volume',
+      name: mount.name,
+      source: '',
+      method,
+      create,
+      ...(paths === undefined ? {} : { paths }),
+      reason: 'it is gone, and made again',
+    },
+  };
+};
+
+/** Through the engine nothing can be removed: only a new volume can be made to hold what the snapshot has. */
+const remade = (facts: RestoreFacts, { mount, paths }: ChosenMount, now: Mount): Target => {
+  const isUsed = now.users.length > 0 || facts.others.some((one) => uses(one.details.mounts, now));
+  const way = `its host path cannot be written from here, and through the engine only a new volume can be filled`;
+  if (now.kind === 'bind')
+    return { refusal: `${now.name} cannot be put back: its host path cannot be written from here` };
+  if (paths !== undefined) return { refusal: `${now.name} cannot be put back in part: ${way}` };
+  if (isUsed)
+    return {
+      refusal: `${now.name} cannot be put back while containers have it: ${way}. Remove them first (\`docker compose -p ${facts.instance.project} down\`, without -v), restore, then bring them up again`,
+    };
+  const { name, driver, options, labels } = now;
+  return {
+    putBack: {
+      mount,
+      kind: 'volume',
+      name,
+      source: '',
+      method: 'api',
+      create: { name, driver, options, labels },
+      isRemade: true,
+      reason: 'through the engine, into a new volume in its place',
+    },
+  };
+};
+
+const uses = (mounts: readonly { readonly name?: string; readonly source: string }[], now: Mount): boolean =>
+  mounts.some((one) => (now.kind === 'volume' ? one.name === now.name : one.source === now.source));
+
+const intoWhatIsThere = (facts: RestoreFacts, chosen: ChosenMount, now: Mount): Target => {
+  const isReachable = now.onHost && facts.writable.has(now.source);
+  const isFree = now.kind === 'volume' && now.users.length === 0 && facts.instance.copy === 'api';
+  if (!isReachable || (isFree && chosen.paths === undefined)) return remade(facts, chosen, now);
+  return {
+    putBack: {
+      mount: chosen.mount,
+      kind: now.kind,
+      name: now.name,
+      source: now.source,
+      method: 'host',
+      ...(chosen.paths === undefined ? {} : { paths: chosen.paths }),
+      reason:
+        now.name === chosen.mount.name
+          ? 'its host path can be written'
+          : `it was ${chosen.mount.name.slice(0, 12)}…`,
+    },
+  };
+};
+
+const volumeTarget = (facts: RestoreFacts, chosen: ChosenMount): Target => {
+  const { mount } = chosen;
+  const now =
+    facts.stack.mounts.find((one) => one.kind === 'volume' && one.name === mount.name) ??
+    (mount.anonymous ? anonymousToday(facts.stack, mount) : undefined);
+  if (now !== undefined) return intoWhatIsThere(facts, chosen, now);
+  if (mount.anonymous)
+    return leftOut(mount, 'nobody named it, and no container has one in its place: `up` makes a new one');
+  const there = facts.volumes.get(mount.name);
+  if (there === undefined) return made(facts, chosen);
+  const declared = facts.declared?.volumes.get(mount.name);
+  if (declared === undefined)
+    return {
+      refusal: `the volume ${mount.name} is there, but nothing says that it belongs to ${facts.instance.project}: no container of it and no compose file that can be read here has it`,
+    };
+  const { driver, options, labels, mountpoint: source } = there;
+  const isPlain = driver === 'local' && Object.keys(options).length === 0;
+  const onHost = facts.local && isPlain;
+  const asMount = {
+    kind: 'volume',
+    name: mount.name,
+    source,
+    anonymous: false,
+    external: true,
+    onHost,
+  } as const;
+  return intoWhatIsThere(facts, chosen, { ...asMount, driver, options, labels, users: [], strangers: [] });
+};
+
+/** A path of the host comes out of a manifest: only one that the stack has today is written to. */
+const bindTarget = (facts: RestoreFacts, chosen: ChosenMount): Target => {
+  const { mount } = chosen;
+  const now = facts.stack.mounts.find((one) => one.kind === 'bind' && one.source === mount.name);
+  if (now?.onHost === true) return intoWhatIsThere(facts, chosen, now);
+  const isMissing = now !== undefined || facts.declared?.binds.has(mount.name) === true;
+  if (!isMissing)
+    return {
+      refusal: `${mount.name} is a path of the host that ${facts.instance.project} does not mount today`,
+    };
+  if (!facts.local) return { refusal: `${mount.name} lies on the host of the engine, which is another one` };
+  return {
+    putBack: {
+      mount,
+      kind: 'bind',
+      name: mount.name,
+      source: mount.name,
+      method: 'host',
+      ...(chosen.paths === undefined ? {} : { paths: chosen.paths }),
+      reason: 'a path that the compose files name',
+    },
+  };
+};
+
+/** Where a mount of a snapshot is put back today. Pure. */
+export const targetOf = (facts: RestoreFacts, chosen: ChosenMount): Target =>
+  chosen.mount.kind === 'volume' ? volumeTarget(facts, chosen) : bindTarget(facts, chosen);

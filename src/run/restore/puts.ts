@@ -1,0 +1,99 @@
+import { mkdir } from 'node:fs/promises';
+import { syncFileSystem } from '../../base/disk.ts';
+import { messageOf, StackBackupError } from '../../base/errors.ts';
+import { putBack } from '../../copy/back/back.ts';
+import type { BackTarget } from '../../copy/back/types.ts';
+import type { ManifestMount } from '../../snapshot/types.ts';
+import type { RunContext } from '../context.ts';
+import type { JournalPutBack } from '../journal.ts';
+
+/** A mount of a snapshot and where it goes: ready to be written. */
+export interface Put {
+  readonly mount: ManifestMount;
+  readonly to: JournalPutBack;
+}
+
+/** All that is put back out of one snapshot. */
+export interface PutWork {
+  /** Helper containers carry it. */
+  readonly run: string;
+  /** Absolute path of the snapshot. */
+  readonly folder: string;
+  readonly puts: readonly Put[];
+  readonly devices: boolean;
+}
+
+const targetPath = (at: number): string => `/data/${at}`;
+
+/** Only made where something goes through the engine. */
+const makeHolder = async ({ engine }: RunContext, { run, puts }: PutWork): Promise<string | undefined> => {
+  const through = puts.filter(({ to }) => to.method === 'api');
+  if (through.length === 0) return undefined;
+  return engine.createHolder({
+    run,
+    mounts: puts.flatMap(({ to }, at) =>
+      to.method === 'api'
+        ? [{ kind: to.kind, source: to.name, target: targetPath(at), readOnly: false }]
+        : [],
+    ),
+  });
+};
+
+const targetOf = async (
+  { engine }: RunContext,
+  to: JournalPutBack,
+  holder: string | undefined,
+  at: number,
+): Promise<BackTarget> => {
+  if (to.method === 'api' && holder !== undefined)
+    return { kind: 'api', engine, holder, path: targetPath(at) };
+  return { kind: 'host', path: to.source };
+};
+
+const putOne = async (
+  context: RunContext,
+  { folder, devices }: PutWork,
+  { mount, to }: Put,
+  target: BackTarget,
+): Promise<void> => {
+  const from = context.clock.tick();
+  const about = { mount: to.name, bytes: mount.bytes, entries: mount.entries };
+  context.emit({ type: 'copy-started', ...about });
+  try {
+    // A bind whose folder is gone: Docker would make it as well.
+    if (to.kind === 'bind' && mount.form === 'tree')
+      await mkdir(to.source, { recursive: true }).catch(() => undefined);
+    const result = await putBack({ folder, mount }, target, {
+      devices,
+      signal: context.signal,
+      onProgress: (bytes) => context.emit({ type: 'copy-progress', mount: to.name, bytes }),
+      ...(to.paths === undefined ? {} : { paths: to.paths.map((path) => Buffer.from(path, 'base64')) }),
+    });
+    if (target.kind === 'host') await syncFileSystem(target.path, context.signal);
+    const ms = Math.round(context.clock.tick() - from);
+    const changed = result.created + result.replaced + result.removed + result.metadata;
+    context.emit({ type: 'copy-finished', mount: to.name, bytes: result.bytes, entries: changed, ms });
+  } catch (cause) {
+    const next = cause instanceof StackBackupError ? cause.next : undefined;
+    throw new StackBackupError('restore-failed', `${to.name} could not be put back: ${messageOf(cause)}`, {
+      cause,
+      ...(next === undefined ? {} : { next }),
+    });
+  }
+};
+
+/**
+ * Puts mounts of a snapshot back, one after the other; each is read again as it was written, and flushed to its
+ * disk. Rejects with `restore-failed`: then what is there is neither the old nor the new.
+ */
+export const putAll = async (context: RunContext, work: PutWork): Promise<void> => {
+  const holder = await makeHolder(context, work);
+  try {
+    for (const [at, put] of work.puts.entries()) {
+      context.signal.throwIfAborted();
+      await putOne(context, work, put, await targetOf(context, put.to, holder, at));
+    }
+  } finally {
+    if (holder !== undefined) await context.engine.removeHolders(work.run).catch(() => undefined);
+  }
+};

@@ -1,0 +1,109 @@
+import { join } from 'node:path';
+import { messageOf, StackBackupError } from '../../base/errors.ts';
+import type { DataState } from '../../base/events.ts';
+import { readManifest } from '../../snapshot/manifest.ts';
+import type { RunContext } from '../context.ts';
+import type { JournalContainer, JournalPutBack, JournalRestore } from '../journal.ts';
+import { type Put, putAll } from './puts.ts';
+import { madeReady } from './volumes.ts';
+
+/** A restore that stands half-way, as its journal has it. */
+export interface HalfRestored {
+  readonly run: string;
+  /** Absolute path of the backups folder. */
+  readonly backups: string;
+  readonly restore: JournalRestore;
+  readonly containers: readonly JournalContainer[];
+}
+
+const isRunning = (state: string): boolean => ['running', 'restarting', 'paused'].includes(state);
+
+/** Whoever has started a service meanwhile started it on data that is neither the old nor the new. */
+const stopAll = async (
+  { engine }: RunContext,
+  containers: readonly JournalContainer[],
+): Promise<readonly string[]> => {
+  const stopped: string[] = [];
+  for (const { id, action } of containers) {
+    if (action !== 'stop') continue;
+    const now = await engine.inspect(id).catch(() => undefined);
+    if (now === undefined || !isRunning(now.state)) continue;
+    await engine.stop(id);
+    stopped.push(id);
+  }
+  return stopped;
+};
+
+const putsOf = async (
+  folder: string,
+  mounts: readonly JournalPutBack[],
+  nameOf: (put: JournalPutBack) => string,
+): Promise<readonly Put[]> => {
+  const manifest = await readManifest(folder);
+  return mounts.map((to) => {
+    const mount = manifest.mounts.find((one) => one.name === nameOf(to));
+    if (mount === undefined) throw new StackBackupError('restore-failed', `${folder} has no ${nameOf(to)}`);
+    return { mount, to };
+  });
+};
+
+/** Everything again as it was: what was kept is put back in whole, what was not there is removed. */
+const rollBack = async (context: RunContext, { run, backups, restore }: HalfRestored): Promise<void> => {
+  const folder = join(backups, restore.safety ?? '');
+  const kept = restore.mounts.filter(({ created }) => created !== true);
+  if (kept.length > 0 && restore.safety === undefined)
+    throw new StackBackupError('restore-failed', 'there is no safety snapshot to go back to');
+  const whole = kept.map(({ paths: _paths, ...to }) => to);
+  const puts = kept.length === 0 ? [] : await putsOf(folder, whole, ({ name }) => name);
+  const ready: Put[] = [];
+  for (const { mount, to } of puts) ready.push({ mount, to: await madeReady(context, to) });
+  await putAll(context, { run, folder, puts: ready, devices: true });
+  for (const { name, created } of restore.mounts) if (created) await context.engine.removeVolume(name);
+};
+
+/** On to the end: what the snapshot has is put in place once more. */
+const goForward = async (context: RunContext, { run, restore }: HalfRestored): Promise<void> => {
+  const puts = await putsOf(restore.from, restore.mounts, ({ mount }) => mount);
+  const ready: Put[] = [];
+  for (const { mount, to } of puts) ready.push({ mount, to: await madeReady(context, to) });
+  await putAll(context, { run, folder: restore.from, puts: ready, devices: restore.devices });
+};
+
+const canGoBack = ({ safety, mounts }: JournalRestore): boolean =>
+  safety !== undefined || mounts.every(({ created }) => created === true);
+
+/** What became of the data, why not better, and who had to be stopped for it. */
+export interface SettledData {
+  readonly data: DataState;
+  readonly problems: readonly string[];
+  readonly stopped: readonly string[];
+}
+
+/**
+ * Brings data that is neither the old nor the new to one of the two: back to what was kept of it, else on to
+ * what the snapshot has. `half-restored` when neither can be done: then nothing that uses it may run. Never
+ * rejects, and is not interrupted.
+ */
+export const settleData = async (interruptible: RunContext, half: HalfRestored): Promise<SettledData> => {
+  const context = { ...interruptible, signal: new AbortController().signal };
+  const problems: string[] = [];
+  let stopped: readonly string[] = [];
+  const attempt = async (work: () => Promise<void>): Promise<boolean> => {
+    try {
+      await work();
+      return true;
+    } catch (error) {
+      problems.push(messageOf(error));
+      return false;
+    }
+  };
+  const isQuiet = await attempt(async () => {
+    stopped = await stopAll(context, half.containers);
+    await context.engine.removeHolders(half.run);
+  });
+  if (!isQuiet) return { data: 'half-restored', problems, stopped };
+  if (canGoBack(half.restore) && (await attempt(() => rollBack(context, half))))
+    return { data: 'rolled-back', problems, stopped };
+  const data = (await attempt(() => goForward(context, half))) ? 'restored' : 'half-restored';
+  return { data, problems, stopped };
+};

@@ -1,0 +1,62 @@
+import { access, constants } from 'node:fs/promises';
+import { StackBackupError } from '../../base/errors.ts';
+import type { Engine } from '../../docker/engine.ts';
+import type { PlannedPutBack, VolumeSpec } from '../../plan/restore/types.ts';
+import { redactOptions } from '../../stack/redact.ts';
+import type { RunContext } from '../context.ts';
+import type { JournalPutBack } from '../journal.ts';
+
+/** What a journal keeps of a mount that is put back: enough to do it again, and no password. */
+export const journalled = (planned: PlannedPutBack): JournalPutBack => {
+  const { mount, kind, name, source, method, create, isRemade, paths } = planned;
+  const { driver = '', options = {}, labels = {} } = create ?? {};
+  return {
+    mount: mount.name,
+    kind,
+    name,
+    source,
+    method,
+    ...(create === undefined ? {} : { volume: { driver, options: redactOptions(options), labels } }),
+    ...(create === undefined || isRemade ? {} : { created: true as const }),
+    ...(paths === undefined ? {} : { paths: paths.map((path) => path.toString('base64')) }),
+  };
+};
+
+/** Makes a volume with the labels, driver and options that Compose would give it; one that is there stays. */
+const makeVolume = async (engine: Engine, spec: VolumeSpec): Promise<void> => {
+  const masked = Object.values(spec.options).some((value) => value.includes('<redacted>'));
+  if (masked && (await engine.volume(spec.name)) === undefined)
+    throw new StackBackupError(
+      'restore-failed',
+      `the volume ${spec.name} is gone, and the password in its options is known to nobody here`,
+      { next: `Make it with \`docker volume create\` as your compose file has it, then run it again.` },
+    );
+  await engine.createVolume(spec);
+};
+
+const isWritable = (path: string): Promise<boolean> =>
+  access(path, constants.R_OK | constants.W_OK | constants.X_OK).then(
+    () => true,
+    () => false,
+  );
+
+/**
+ * Makes what has to be there before a mount can be filled. Through the engine only what is empty can be
+ * filled: a volume that is there is removed first. `secrets` are the options with what a journal leaves out.
+ */
+export const madeReady = async (
+  { engine }: Pick<RunContext, 'engine'>,
+  put: JournalPutBack,
+  secrets?: VolumeSpec,
+): Promise<JournalPutBack> => {
+  if (put.volume === undefined) return put;
+  const spec = secrets ?? { name: put.name, ...put.volume };
+  if (put.method === 'api') {
+    await engine.removeVolume(put.name);
+    await makeVolume(engine, spec);
+    return put;
+  }
+  await makeVolume(engine, spec);
+  const source = (await engine.volume(put.name))?.mountpoint ?? '';
+  return (await isWritable(source)) ? { ...put, source } : { ...put, method: 'api' };
+};
