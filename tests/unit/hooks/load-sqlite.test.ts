@@ -27,6 +27,7 @@ import {
   undoLoad,
 } from '../../../src/hooks/load/load.ts';
 import { standingOf, swapFiles } from '../../../src/hooks/load/sqlite-files.ts';
+import { loadTogether, settleTogether, undoTogether } from '../../../src/hooks/load/together.ts';
 import type { LoadContext, LoadPlan, SqliteLoadPlan } from '../../../src/hooks/load/types.ts';
 import { runHook } from '../../../src/hooks/registry.ts';
 import type { ManifestDump } from '../../../src/snapshot/types.ts';
@@ -263,5 +264,30 @@ describe('the dump of an SQLite file', () => {
     ).rejects.toMatchObject({
       message: expect.stringContaining('out of reach'),
     });
+  });
+
+  it('goes together with others: all of them, or none', async () => {
+    const other = join(data, 'other.db');
+    await writeFile(other, await readFile(live));
+    const source = { folder, dump: { ...(dumps[0] as ManifestDump), database: '/data/other.db' } };
+    const plans = [await planned(), (await planLoad(context, source, 'a1')).plan];
+    for (const file of [live, other]) {
+      using database = new DatabaseSync(file);
+      database.exec('DELETE FROM t WHERE x > 10');
+    }
+    const loads = plans.map((plan) => ({ context, plan }));
+    const wrong = loads.with(1, {
+      context,
+      plan: { ...(plans[1] as LoadPlan), tables: [{ table: 't', rows: 1 }] },
+    });
+    await expect(loadTogether(wrong)).rejects.toMatchObject({ code: 'verify-failed' });
+    expect([rowsIn(live), rowsIn(other)]).toEqual([10, 10]);
+    await loadTogether(loads);
+    expect([rowsIn(live), rowsIn(other)]).toEqual([500, 500]);
+    expect(await undoTogether(loads)).toEqual([]);
+    expect([rowsIn(live), rowsIn(other)]).toEqual([10, 10]);
+    await loadTogether(loads);
+    expect(await settleTogether(loads)).toEqual([]);
+    expect((await readdir(data)).sort()).toEqual(["app's 数据.db", 'other.db']);
   });
 });
