@@ -266,11 +266,10 @@ const createEngine = (docker: Docker, address: string): Engine => {
       const open = () => whileAnswering(ping, () => openArchive(docker.getContainer(id), path, signal));
       return (await call(doing, open, { signal, limit: longest })) as Readable;
     },
-    writeArchive: async (id, path, tar) => {
-      await must(`write ${path} of container ${id}`, async () => {
-        const answer = await docker.getContainer(id).putArchive(tar, { path });
-        (answer as unknown as Readable).resume();
-      });
+    writeArchive: async (id, path, tar, signal) => {
+      const doing = `write ${path} of container ${id}`;
+      const write = () => whileAnswering(ping, () => docker.getContainer(id).putArchive(tar, { path }));
+      await call(doing, write, { signal, limit: longest });
     },
   };
 };

@@ -189,7 +189,7 @@ export interface Engine {
   /** An uncompressed tar of `path` in the container; entry names start with the path's base name. */
   readArchive(id: string, path: string, signal?: AbortSignal): Promise<Readable>;
   /** Unpacks a tar under `path` in the container. */
-  writeArchive(id: string, path: string, tar: Readable): Promise<void>;
+  writeArchive(id: string, path: string, tar: Readable, signal?: AbortSignal): Promise<void>;
 }
 
 export interface HolderRequest {

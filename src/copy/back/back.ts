@@ -7,10 +7,12 @@ import { printable, type RecordEntry, sortRecords } from '../../snapshot/entries
 import { recordWalk } from '../walk.ts';
 import { compare } from './compare/compare.ts';
 import { Decisions } from './compare/decisions.ts';
+import { planThrough, putThrough } from './engine/through.ts';
 import { ArchiveFiller } from './fill/archive.ts';
 import type { Filler } from './fill/filler.ts';
 import { TreeFiller } from './fill/tree.ts';
 import { carryOut } from './place/carry-out.ts';
+import { replaceFile } from './place/single.ts';
 import { stuck } from './trouble.ts';
 import type { BackOptions, BackPlan, BackResult, BackSource, BackTarget } from './types.ts';
 import { Narrowing } from './wanted/narrow.ts';
@@ -31,11 +33,13 @@ export interface Decided {
   readonly work: string;
 }
 
-const assertFolder = async (target: string): Promise<void> => {
+/** A bind may be of a single file. */
+const assertIs = async (type: Wanted['type'], target: string): Promise<void> => {
   const found = await lstat(target).catch((thrown: unknown) => {
     throw stuck(target, messageOf(thrown), thrown);
   });
-  if (!found.isDirectory()) throw stuck(target, 'it is no folder');
+  if (type === 'dir' && !found.isDirectory()) throw stuck(target, 'it is no folder');
+  if (type === 'file' && !found.isFile()) throw stuck(target, 'it is no file');
 };
 
 const unknownPaths = (narrowing: Narrowing, source: BackSource): void => {
@@ -53,12 +57,12 @@ const decided = async <T>(
   options: BackOptions,
   work: (decided: Decided) => Promise<T>,
 ): Promise<T> => {
-  await assertFolder(target);
   const folder = await mkdtemp(join(tmpdir(), 'stack-backup-back-'));
   try {
     const narrowing = new Narrowing(options.paths);
     const wanted = await wantedOf(source, narrowing);
     unknownPaths(narrowing, source);
+    await assertIs(wanted.type, target);
     const present = join(folder, 'present');
     await recordWalk(target, present, options.signal);
     await sortRecords(present, options.signal);
@@ -75,9 +79,18 @@ const decided = async <T>(
   }
 };
 
-const hostPath = (target: BackTarget): string => {
-  if (target.kind === 'host') return target.path;
-  throw new StackBackupError('internal', 'putting back through the engine is not built yet');
+/** The same for what is reached through the engine. */
+const throughEngine = async <T>(
+  source: BackSource,
+  options: BackOptions,
+  work: (wanted: Wanted, folder: string) => Promise<T>,
+): Promise<T> => {
+  const folder = await mkdtemp(join(tmpdir(), 'stack-backup-back-'));
+  try {
+    return await work(await wantedOf(source, new Narrowing(options.paths)), folder);
+  } finally {
+    await removeTree(folder);
+  }
 };
 
 /**
@@ -88,7 +101,12 @@ export const planBack = (
   source: BackSource,
   target: BackTarget,
   options: BackOptions = {},
-): Promise<BackPlan> => decided(source, hostPath(target), options, async ({ decisions }) => decisions.plan);
+): Promise<BackPlan> =>
+  target.kind === 'host'
+    ? decided(source, target.path, options, async ({ decisions }) => decisions.plan)
+    : throughEngine(source, options, (wanted, folder) =>
+        planThrough(wanted, target, folder, options, source.mount.name),
+      );
 
 /**
  * Makes one target what the snapshot has of one mount, or of some paths in it: writes what differs, removes
@@ -104,8 +122,19 @@ export const putBack = async (
   options: BackOptions = {},
 ): Promise<BackResult> => {
   const from = performance.now();
-  return decided(source, hostPath(target), options, async (all) => {
-    const lost = all.decisions.isNothing ? [] : await carryOut(all, options);
-    return { ...all.decisions.plan, ms: Math.round(performance.now() - from), lost };
+  const ended = (plan: BackPlan, lost: readonly string[]): BackResult => ({
+    ...plan,
+    ms: Math.round(performance.now() - from),
+    lost,
   });
+  if (target.kind === 'api')
+    return throughEngine(source, options, async (wanted, folder) =>
+      ended(await putThrough(source, wanted, target, folder, options), ['holes', 'sockets']),
+    );
+  return decided(source, target.path, options, async (all) =>
+    ended(
+      all.decisions.plan,
+      all.decisions.isNothing ? [] : await (all.wanted.type === 'dir' ? carryOut : replaceFile)(all, options),
+    ),
+  );
 };

@@ -46,6 +46,20 @@ const typeOf = (path: Buffer): Omit<RecordEntry, 'path' | 'target'> => {
   };
 };
 
+/** Before a byte of it is read: no link leads out of the tree, and nothing in it is larger than was said. */
+export const assertAsIndexed = (entry: RecordEntry, tree: FolderWalk, name: string): void => {
+  try {
+    const { target: _, ...plain } = entry; // the text of a link cannot do harm before it is followed
+    const differs = difference(plain, { ...typeOf(tree.at(entry.path)), path: entry.path });
+    if (differs !== undefined) throw refused(name, `${differs} (in the snapshot)`, entry.path);
+  } catch (thrown) {
+    if (errnoOf(thrown) === 'ENOENT') throw refused(name, 'it is not in the snapshot', entry.path);
+    if (thrown instanceof StackBackupError && thrown.code === 'copy-failed')
+      throw refused(name, 'a link stands in its way in the snapshot', entry.path);
+    throw thrown;
+  }
+};
+
 /** Puts back from a plain tree, which `cp` copies: it keeps holes, attributes, sockets, and shares blocks where it can. */
 export class TreeFiller implements Filler {
   readonly #source: BackSource;
@@ -72,7 +86,7 @@ export class TreeFiller implements Filler {
         // Further names of a file are linked when all is in its place.
         const name = entry.path.toString('latin1');
         if ((this.#links.get(name)?.names[0] ?? name) !== name) continue;
-        if (entry.type !== 'dir') this.#assertAsIndexed(entry, tree);
+        if (entry.type !== 'dir') assertAsIndexed(entry, tree, this.#source.mount.name);
         entries.push(entry);
         bytes += entry.type === 'file' ? entry.size : 0;
         if (bytes < batchBytes && entries.length < batchEntries) continue;
@@ -81,21 +95,6 @@ export class TreeFiller implements Filler {
         bytes = 0;
       }
     if (entries.length > 0) yield await this.#copy(entries, staging, signal);
-  }
-
-  /** Before a byte of it is read: no link leads out of the tree, and nothing in it is larger than was said. */
-  #assertAsIndexed(entry: RecordEntry, tree: FolderWalk): void {
-    const { name } = this.#source.mount;
-    try {
-      const { target: _, ...plain } = entry; // the text of a link cannot do harm before it is followed
-      const differs = difference(plain, { ...typeOf(tree.at(entry.path)), path: entry.path });
-      if (differs !== undefined) throw refused(name, `${differs} (in the snapshot)`, entry.path);
-    } catch (thrown) {
-      if (errnoOf(thrown) === 'ENOENT') throw refused(name, 'it is not in the snapshot', entry.path);
-      if (thrown instanceof StackBackupError && thrown.code === 'copy-failed')
-        throw refused(name, 'a link stands in its way in the snapshot', entry.path);
-      throw thrown;
-    }
   }
 
   async #copy(

@@ -5,19 +5,19 @@ import { complaint } from '../../walk.ts';
 import { archiveEnd } from '../place/headers.ts';
 import { stuck } from '../trouble.ts';
 
-/** One GNU tar that unpacks what it is handed into a folder; the first part of each name is left out. */
+/** One GNU tar that unpacks what it is handed into a folder; the first parts of each name are left out. */
 export class Unpacking {
   readonly #name: string;
   readonly #input = new PassThrough({ highWaterMark: 1024 * 1024 });
   readonly #done: Promise<RunResult>;
   readonly #over = new AbortController();
 
-  constructor(folder: string, name: string, signal: AbortSignal | undefined) {
+  constructor(folder: string, name: string, signal: AbortSignal | undefined, strip = 1) {
     this.#name = name;
     this.#input.on('error', () => undefined); // tar ended early: its complaint says why
     this.#done = run(
       [
-        ...['tar', '-x', '-f', '-', '--strip-components=1', '-p', '--same-owner', '--numeric-owner'],
+        ...['tar', '-x', '-f', '-', `--strip-components=${strip}`, '-p', '--same-owner', '--numeric-owner'],
         ...['--xattrs', '--xattrs-include=*', '--acls', '--warning=no-timestamp'],
       ],
       { cwd: folder, env: { LC_ALL: 'C' }, input: this.#input, ...(signal && { signal }) },

@@ -59,7 +59,7 @@ const fill = async (
 };
 
 /** Walks the target once more: is it what the snapshot has? */
-const look = async (
+export const look = async (
   { wanted, narrowing, target, work, source, decisions }: Decided,
   signal: AbortSignal | undefined,
 ): Promise<void> => {

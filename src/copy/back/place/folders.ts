@@ -8,7 +8,7 @@ import type { Decisions } from '../compare/decisions.ts';
 import { stuck } from '../trouble.ts';
 import type { Wanted } from '../wanted/wanted.ts';
 import { type FolderWalk, forOthers, throughHandle } from './folder-walk.ts';
-import { type Attributes, archiveEnd, folderMember } from './headers.ts';
+import { type Attributes, archiveEnd, memberHead } from './headers.ts';
 
 /** Folders that are open at a time. */
 const atOnce = 400;
@@ -28,7 +28,9 @@ const dress = async (
   try {
     for (const { path } of folders) handles.push(target.handle(path));
     const members = folders.map((folder, place) =>
-      folderMember(`${handles[place]}/.`, folder, attributes.get(folder.path.toString('latin1'))),
+      memberHead('dir', `${handles[place]}/.`, folder, {
+        attributes: attributes.get(folder.path.toString('latin1')),
+      }),
     );
     const result = await run(
       [

@@ -21,44 +21,60 @@ const seconds = (ns: bigint): string => {
 
 const octal = (value: number, digits: number): string => `${value.toString(8).padStart(digits, '0')}\0`;
 
-/** A ustar header (POSIX pax, "ustar Interchange Format"). Names and owners are in the PAX records before it. */
-const header = (type: 'x' | '5', mode: number, size: number): Buffer => {
+const flagOf = { file: '0', link: '1', symlink: '2', dir: '5', fifo: '6' } as const;
+
+type Flag = (typeof flagOf)[keyof typeof flagOf] | 'x';
+
+/** A ustar header (POSIX pax, "ustar Interchange Format"). Names, owners and sizes are in the PAX records before it. */
+const header = (flag: Flag, mode: number, size: number): Buffer => {
   const block = Buffer.alloc(blockSize);
-  block.write(type === 'x' ? 'PaxHeader' : 'folder', 0, 'latin1');
+  block.write(flag === 'x' ? 'PaxHeader' : 'member', 0, 'latin1');
   block.write(octal(mode, 7), 100, 'latin1');
   block.write(octal(0, 7), 108, 'latin1');
   block.write(octal(0, 7), 116, 'latin1');
-  block.write(octal(size, 11), 124, 'latin1');
+  block.write(octal(Math.min(size, 0o77777777777), 11), 124, 'latin1');
   block.write(octal(0, 11), 136, 'latin1');
   block.write('        ', 148, 'latin1');
-  block.write(type, 156, 'latin1');
+  block.write(flag, 156, 'latin1');
   block.write('ustar\x0000', 257, 'latin1');
-  block.write(
-    `${octal(
-      block.reduce((sum, byte) => sum + byte, 0),
-      6,
-    )} `,
-    148,
-    'latin1',
-  );
+  const sum = block.reduce((all, byte) => all + byte, 0);
+  block.write(`${octal(sum, 6)} `, 148, 'latin1');
   return block;
 };
 
-/** A folder as a member of an archive, under a name of its own. */
-export const folderMember = (
-  name: string,
-  { uid, gid, mode, mtimeNs }: RecordEntry,
-  attributes: Attributes | undefined,
+/** What follows this many bytes of content. */
+export const paddingAfter = (size: number): Buffer =>
+  Buffer.alloc((blockSize - (size % blockSize)) % blockSize);
+
+export interface MemberOptions {
+  readonly attributes?: Attributes | undefined;
+  /** Of a symlink its text, of a link the name of the member that has the bytes. */
+  readonly target?: Buffer | undefined;
+}
+
+/** The head of one member of an archive, under a name of its own; content and padding follow. */
+export const memberHead = (
+  kind: keyof typeof flagOf,
+  name: Buffer | string,
+  { uid, gid, mode, mtimeNs, size }: RecordEntry,
+  { attributes, target }: MemberOptions = {},
 ): Buffer => {
+  const content = kind === 'file' ? size : 0;
   const records = Buffer.concat([
     record('path', name),
     record('uid', String(uid)),
     record('gid', String(gid)),
+    record('size', String(content)),
     record('mtime', seconds(mtimeNs)),
+    ...(target === undefined ? [] : [record('linkpath', target)]),
     ...[...(attributes ?? [])].map(([key, value]) => record(key, value)),
   ]);
-  const padding = Buffer.alloc((blockSize - (records.length % blockSize)) % blockSize);
-  return Buffer.concat([header('x', 0o600, records.length), records, padding, header('5', mode, 0)]);
+  return Buffer.concat([
+    header('x', 0o600, records.length),
+    records,
+    paddingAfter(records.length),
+    header(flagOf[kind], mode, content),
+  ]);
 };
 
 /** A tar ends with two blocks of zeros. */

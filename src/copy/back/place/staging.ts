@@ -32,8 +32,9 @@ const folderFor = (target: string): string => {
 
 /** Removes what a run that was killed has left. Only folders of ours: their name and their owner say so. */
 const removeLeft = async (target: string): Promise<void> => {
+  const prefix = prefixOf(target);
   for (const folder of new Set([dirname(target), target])) {
-    const prefix = prefixOf(target);
+    if (!lstatSync(folder).isDirectory()) continue; // a bind may be a file
     for (const name of readdirSync(folder)) {
       if (!name.startsWith(prefix)) continue;
       const found = lstatSync(join(folder, name));

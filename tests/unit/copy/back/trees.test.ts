@@ -1,4 +1,4 @@
-import { mkdir, rm } from 'node:fs/promises';
+import { link, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -7,7 +7,7 @@ import { copyTree } from '../../../../src/copy/tree.ts';
 import type { ManifestMount } from '../../../../src/snapshot/types.ts';
 import { attributes, contents, listing } from '../../../support/compare.ts';
 import { applyEdits, edits } from '../../../support/edits.ts';
-import { completeSnapshot, mountOf, volumeTask } from '../../../support/made-snapshot.ts';
+import { bindTask, completeSnapshot, mountOf, volumeTask } from '../../../support/made-snapshot.ts';
 import { makeOddTree, must } from '../../../support/odd-tree.ts';
 import { temporaryFolder } from '../../../support/temporary.ts';
 
@@ -92,4 +92,41 @@ describe('putting back a tree', () => {
       { numRuns: 6 },
     );
   }, 60_000);
+
+  it('puts back a bind that is one file, and the file a new one', async () => {
+    const [live, snapshot] = [join(folder, 'settings.ini'), join(folder, 'snapshot')];
+    await writeFile(live, 'as it was');
+    await must(['chown', '12:34', live]);
+    await must(['touch', '-d', '2011-11-11 11:11:11.111111111Z', live]);
+    await mkdir(snapshot);
+    const copied = await copyTree(bindTask(live), snapshot, { bytes: 0 });
+    const [result] = await completeSnapshot(snapshot, [copied]);
+    const source = { folder: snapshot, mount: mountOf(result as NonNullable<typeof result>) };
+    const before = await must(['stat', '-c', '%u %g %a %y', live]);
+    await link(live, join(folder, 'held'));
+    await writeFile(live, 'as it is now');
+    expect(await planBack(source, host(live))).toMatchObject({ replaced: 1, bytes: 9 });
+    expect(await putBack(source, host(live))).toMatchObject({ replaced: 1 });
+    expect(await readFile(live, 'utf8')).toBe('as it was');
+    expect(await readFile(join(folder, 'held'), 'utf8')).toBe('as it is now');
+    expect(await must(['stat', '-c', '%u %g %a %y', live])).toEqual(before);
+    expect(await putBack(source, host(live))).toMatchObject({ replaced: 0, same: 1 });
+  });
+
+  it('puts back single paths with what belongs to them, and leaves the rest alone', async () => {
+    const live = join(folder, 'live');
+    await mkdir(join(live, 'sub/deep'), { recursive: true });
+    for (const name of ['app.db', 'app.db-wal', 'other', 'sub/deep/x', 'sub/y'])
+      await writeFile(join(live, name), name);
+    const source = await snapshotOf(live);
+    for (const name of ['app.db', 'app.db-wal', 'app.db-shm', 'other', 'sub/y', 'sub/new'])
+      await writeFile(join(live, name), 'changed');
+    await rm(join(live, 'sub/deep'), { recursive: true });
+    await putBack(source, host(live), { paths: [Buffer.from('app.db'), Buffer.from('sub/deep/x')] });
+    const read = (name: string) => readFile(join(live, name), 'utf8').catch(() => undefined);
+    expect(await Promise.all(['app.db', 'app.db-wal', 'app.db-shm', 'sub/deep/x'].map(read))).toEqual([
+      ...['app.db', 'app.db-wal', undefined, 'sub/deep/x'],
+    ]);
+    expect(await Promise.all(['other', 'sub/y', 'sub/new'].map(read))).toEqual(Array(3).fill('changed'));
+  });
 });

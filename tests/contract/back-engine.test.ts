@@ -1,0 +1,101 @@
+import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { removeTree } from '../../src/base/disk.ts';
+import { copyThroughEngine } from '../../src/copy/archive/archive.ts';
+import { planBack, putBack } from '../../src/copy/back/back.ts';
+import { copyTree } from '../../src/copy/tree.ts';
+import { connectEngine } from '../../src/docker/dockerode.ts';
+import type { Engine } from '../../src/docker/engine.ts';
+import { coarseListing, contents } from '../support/compare.ts';
+import { docker, randomName } from '../support/containers.ts';
+import { completeSnapshot, mountOf, volumeTask } from '../support/made-snapshot.ts';
+import { makeOddTree, must } from '../support/odd-tree.ts';
+import { temporaryFolder } from '../support/temporary.ts';
+
+let engine: Engine;
+let folder = '';
+let live = '';
+const run = randomName('run');
+const volumes: string[] = [];
+let holder = '';
+
+beforeAll(async () => {
+  engine = await connectEngine();
+  folder = await temporaryFolder('back-engine');
+  live = join(folder, 'live');
+  await makeOddTree(live);
+  await rm(join(live, 'device'));
+  await must(['touch', 'deep-er'], live); // the engine knows no time before 1970
+  await must(['chown', '70:71', live]);
+  await must(['chmod', '0700', live]);
+  for (const name of ['one', 'two']) {
+    volumes.push(randomName(name));
+    await docker('volume', 'create', '--label', 'io.stack-backup.test=1', volumes.at(-1) ?? '');
+  }
+  holder = await engine.createHolder({
+    run,
+    mounts: [
+      { kind: 'bind', source: live, target: '/live', readOnly: true },
+      ...volumes.map((source, place) => ({
+        kind: 'volume' as const,
+        source,
+        target: `/data/${place}`,
+        readOnly: false,
+      })),
+    ],
+  });
+});
+afterAll(async () => {
+  await engine.removeHolders(run);
+  for (const volume of volumes) await docker('volume', 'rm', volume);
+  await removeTree(folder);
+});
+
+const placeOf = async (number: number): Promise<string> =>
+  (await engine.volume(volumes[number] ?? ''))?.mountpoint ?? '';
+
+const isSame = async (root: string): Promise<void> => {
+  expect(await coarseListing(root)).toEqual(await coarseListing(live));
+  expect(await contents(root)).toEqual(await contents(live));
+};
+
+describe('putting back through the engine', () => {
+  it('fills a volume from a tree, root and links and all, and cannot take anything away', async () => {
+    const snapshot = join(folder, 'tree');
+    await mkdir(snapshot);
+    const copied = await copyTree(volumeTask('v', live), snapshot, { bytes: 0 });
+    const [result] = await completeSnapshot(snapshot, [copied]);
+    const source = { folder: snapshot, mount: mountOf(result as NonNullable<typeof result>) };
+    const target = { kind: 'api', engine, holder, path: '/data/0' } as const;
+    const plan = await planBack(source, target);
+    expect(plan).toMatchObject({ removed: 0, metadata: 1 });
+    expect(await putBack(source, target)).toMatchObject({ created: plan.created });
+    await isSame(await placeOf(0));
+    expect(await planBack(source, target)).toMatchObject({
+      created: 0,
+      replaced: 0,
+      removed: 0,
+      metadata: 0,
+    });
+    await writeFile(join(await placeOf(0), 'later'), 'later');
+    await expect(putBack(source, target)).rejects.toMatchObject({ details: { notEmpty: true } });
+  });
+
+  it('fills a volume from an archive of the engine’s own', async () => {
+    const snapshot = join(folder, 'archive');
+    await mkdir(snapshot);
+    const task = { ...volumeTask('v', live), path: 'volumes/v.tar.zst', method: 'api' as const };
+    const copied = await copyThroughEngine(task, snapshot, { engine, holder, target: '/live' });
+    const [result] = await completeSnapshot(snapshot, [copied]);
+    const source = { folder: snapshot, mount: mountOf(result as NonNullable<typeof result>) };
+    await putBack(source, { kind: 'api', engine, holder, path: '/data/1' });
+    await isSame(await placeOf(1));
+    // And into a folder of the host, over what is there.
+    const target = join(folder, 'target');
+    await mkdir(target);
+    await writeFile(join(target, 'stale'), 'stale');
+    await putBack(source, { kind: 'host', path: target });
+    await isSame(target);
+  });
+});
