@@ -69,7 +69,7 @@ const decided = async <T>(
     const decisions = new Decisions(folder, narrowing, options.onChange ?? (() => undefined));
     const filler =
       source.mount.form === 'tree'
-        ? new TreeFiller(source, decisions.make, wanted.links)
+        ? new TreeFiller(source, decisions.make, wanted)
         : new ArchiveFiller(source, decisions.make, wanted);
     const marks = (entries: readonly RecordEntry[]) => filler.marks(entries, options.signal);
     await compare({ source, wanted, narrowing, target, present, work: folder, options, marks }, decisions);

@@ -6,19 +6,22 @@ import { argumentOf } from '../../changes/paths.ts';
 import { complaint } from '../../walk.ts';
 import type { Attributes } from '../place/headers.ts';
 import { refused, stuck } from '../trouble.ts';
+import { rootedAt } from '../wanted/wanted.ts';
 
 /** Behind type and mode: `*` has extended attributes, `+` an ACL. */
 const mark = /^[-dlpcbhC][-rwxsStT]{9}([ *+])/;
 
 /**
- * Of these entries below `root`, in their order, whether each has extended attributes or an ACL. Nothing of
+ * Of these entries below `top` (or of that file), in their order, whether each has extended attributes or an ACL. Nothing of
  * their content is read: GNU tar skips it when it writes to /dev/null. No sockets among them.
  */
 export const marksOf = async (
-  root: string,
+  top: string,
+  type: 'dir' | 'file',
   entries: readonly RecordEntry[],
   signal: AbortSignal | undefined,
 ): Promise<readonly boolean[]> => {
+  const { root, at } = rootedAt(top, { type });
   const child = spawnStreaming(
     [
       ...['tar', '-c', '-f', '/dev/null', '-vv', '--quoting-style=escape', '--numeric-owner'],
@@ -28,7 +31,7 @@ export const marksOf = async (
     {
       cwd: root,
       env: { LC_ALL: 'C' },
-      input: Buffer.concat(entries.map(({ path }) => argumentOf(path))),
+      input: Buffer.concat(entries.map(({ path }) => argumentOf(at(path)))),
       ...(signal && { signal }),
     },
   );

@@ -6,7 +6,7 @@ import { isBelow } from '../../changes/paths.ts';
 import { refused } from '../trouble.ts';
 import type { BackOptions, BackSource } from '../types.ts';
 import type { Narrowing } from '../wanted/narrow.ts';
-import type { Wanted } from '../wanted/wanted.ts';
+import { rootedAt, type Wanted } from '../wanted/wanted.ts';
 import { marksOf } from './attributes.ts';
 import type { Decisions } from './decisions.ts';
 import { judge, TargetLinks } from './judge.ts';
@@ -130,16 +130,17 @@ class Sorter {
 /** Reads the files of a pile in the target. Resolves with those that are not what the snapshot has. */
 const contentIs = async (
   pile: Pile,
-  { target, options }: Comparison,
+  { target, wanted, options }: Comparison,
   tell: (entry: RecordEntry, isEqual: boolean) => void,
 ): Promise<void> => {
   if (pile.count === 0) return;
+  const { root, at } = rootedAt(target, wanted);
   const requests = async function* (): AsyncGenerator<readonly HashRequest<RecordEntry>[], void, void> {
     for await (const batch of pile.entries())
-      yield batch.map((item) => ({ item, path: Buffer.from(item.path), size: item.size }));
+      yield batch.map((item) => ({ item, path: Buffer.from(at(item.path)), size: item.size }));
   };
   const hashing = options.signal === undefined ? {} : { signal: options.signal };
-  for await (const results of hashFiles(target, requests(), hashing))
+  for await (const results of hashFiles(root, requests(), hashing))
     for (const { item, sha256 } of results) tell(item, sha256 === item.sha256);
 };
 
@@ -160,14 +161,13 @@ async function* grouped(pile: Pile): AsyncGenerator<readonly RecordEntry[], void
 /** Decides about what a walk found equal, by the attributes that each side has. */
 const attributesAre = async (
   pile: Pile,
-  { target, options, marks }: Comparison,
+  { target, wanted, options, marks }: Comparison,
   tell: (entry: RecordEntry, has: boolean, should: boolean) => void,
 ): Promise<void> => {
   for await (const entries of grouped(pile)) {
-    const found = await marksOf(target, entries, options.signal);
-    const wanted = await marks(entries);
-    for (const [place, entry] of entries.entries())
-      tell(entry, found[place] === true, wanted[place] === true);
+    const found = await marksOf(target, wanted.type, entries, options.signal);
+    const saved = await marks(entries);
+    for (const [place, entry] of entries.entries()) tell(entry, found[place] === true, saved[place] === true);
   }
 };
 

@@ -14,7 +14,7 @@ import type { Batch } from '../place/place.ts';
 import type { Staging } from '../place/staging.ts';
 import { refused, stuck } from '../trouble.ts';
 import type { BackSource } from '../types.ts';
-import type { LinkGroup } from '../wanted/links.ts';
+import type { Wanted } from '../wanted/wanted.ts';
 import { batchBytes, batchEntries, type Filler } from './filler.ts';
 
 const typeOf = (path: Buffer): Omit<RecordEntry, 'path' | 'target'> => {
@@ -64,13 +64,13 @@ export const assertAsIndexed = (entry: RecordEntry, tree: FolderWalk, name: stri
 export class TreeFiller implements Filler {
   readonly #source: BackSource;
   readonly #make: Pile;
-  readonly #links: ReadonlyMap<string, LinkGroup>;
+  readonly #wanted: Wanted;
   readonly #tree: string;
 
-  constructor(source: BackSource, make: Pile, links: ReadonlyMap<string, LinkGroup>) {
+  constructor(source: BackSource, make: Pile, wanted: Wanted) {
     this.#source = source;
     this.#make = make;
-    this.#links = links;
+    this.#wanted = wanted;
     this.#tree = join(source.folder, source.mount.path);
   }
 
@@ -85,7 +85,7 @@ export class TreeFiller implements Filler {
       for (const entry of batch) {
         // Further names of a file are linked when all is in its place.
         const name = entry.path.toString('latin1');
-        if ((this.#links.get(name)?.names[0] ?? name) !== name) continue;
+        if ((this.#wanted.links.get(name)?.names[0] ?? name) !== name) continue;
         if (entry.type !== 'dir') assertAsIndexed(entry, tree, this.#source.mount.name);
         entries.push(entry);
         bytes += entry.type === 'file' ? entry.size : 0;
@@ -124,7 +124,7 @@ export class TreeFiller implements Filler {
   }
 
   marks(entries: readonly RecordEntry[], signal: AbortSignal | undefined): Promise<readonly boolean[]> {
-    return marksOf(this.#tree, entries, signal);
+    return marksOf(this.#tree, this.#wanted.type, entries, signal);
   }
 
   async attributes(folders: AsyncIterable<readonly RecordEntry[]>): Promise<ReadonlyMap<string, Attributes>> {

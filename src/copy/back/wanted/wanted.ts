@@ -1,4 +1,4 @@
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { ascending } from '../../../snapshot/entries/compare.ts';
 import type { RecordEntry } from '../../../snapshot/entries/records.ts';
 import { readIndex } from '../../../snapshot/index-file.ts';
@@ -129,3 +129,12 @@ export const wantedOf = async (source: BackSource, narrowing: Narrowing): Promis
     },
   };
 };
+
+/** A folder, and paths in it as they are; of a file the folder it lies in, and its name for the root's path. */
+export const rootedAt = (
+  root: string,
+  { type }: Pick<Wanted, 'type'>,
+): { readonly root: string; at(path: Buffer): Buffer } =>
+  type === 'dir'
+    ? { root, at: (path) => path }
+    : { root: dirname(root), at: () => Buffer.from(basename(root)) };
