@@ -37,6 +37,7 @@ export interface RawInstance {
     readonly downtime?: string;
     readonly max_downtime?: string;
     readonly engine?: string;
+    readonly read_rate?: string;
   };
 }
 

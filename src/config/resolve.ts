@@ -1,4 +1,5 @@
 import { resolve } from 'node:path';
+import { parseRate } from '../base/text/amount.ts';
 import { labelOf, type Path, type Problem, problemsError } from './check/problem.ts';
 import { isTimezone } from './check/times.ts';
 import { resolveChecks } from './checks/resolve.ts';
@@ -65,6 +66,7 @@ const limitsOf = (raw: RawInstance['limits']): Instance['limits'] => ({
   downtime: duration(raw?.downtime, '0s'),
   maxDowntime: duration(raw?.max_downtime, '0s'),
   engine: duration(raw?.engine, '10m'),
+  readRate: parseRate(raw?.read_rate ?? '0') ?? 0,
 });
 
 const rawInstance = (config: LoadedConfig, name: string): RawInstance => config.raw.instances?.[name] ?? {};

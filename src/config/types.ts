@@ -86,10 +86,12 @@ export interface Instance {
     readonly health: Duration;
     /** What the downtime of any one service should stay under: above it the run warns. 0 = no budget. */
     readonly downtime: Duration;
-    /** When it is reached the copy is abandoned and the services come back. 0 = no limit. */
+    /** Before it is reached the copy is abandoned and the services come back. 0 = no limit. */
     readonly maxDowntime: Duration;
     /** How long an engine that has gone away is waited for before the services count as down. */
     readonly engine: Duration;
+    /** How fast may be read while the services run, all copies together: bytes a second. 0 = no limit. */
+    readonly readRate: number;
   };
   readonly drill: DrillSettings;
   /** `config` or `running`: where this instance was found. */

@@ -42,6 +42,8 @@ export interface ContainerDetails {
   readonly imageId: string;
   readonly state: ContainerState;
   readonly health: 'none' | 'starting' | 'healthy' | 'unhealthy';
+  /** How often its health check runs, ms; where it has one. */
+  readonly healthIntervalMs?: number;
   readonly exitCode: number;
   /** ISO 8601 with ns, as the engine writes it. */
   readonly startedAt: string;

@@ -1,49 +1,16 @@
-import { formatDuration } from '../base/duration.ts';
-import type { Warning } from '../base/events.ts';
 import type { Instance } from '../config/types.ts';
 import type { Measured } from '../copy/types.ts';
 import type { Stack } from '../stack/types.ts';
 import { decideContainers } from './containers.ts';
+import { overBudget, predictBack, predictDowntime, type TimeSpent } from './downtime.ts';
 import { decideMounts } from './mounts.ts';
 import type { BackupPlan, PlannedCopy } from './types.ts';
 
-/** What an earlier complete snapshot of the instance cost, to predict from. */
-export interface Experience {
-  readonly downtimeMs: number;
-  readonly windowMs: number;
-  readonly bytes: number;
+/** What an earlier complete snapshot of the instance cost, to predict from, and left. */
+export interface Experience extends TimeSpent {
   /** Its copies that files can be shared with, by mount name. */
   readonly bases?: ReadonlyMap<string, NonNullable<PlannedCopy['base']>>;
-  /** It was copied while its services ran: the window held only what had changed. */
-  readonly warm?: boolean;
 }
-
-/** Rough cost of a copy where nothing is known yet: a plain disk, warm cache. */
-const bytesPerMs = 400_000;
-const entriesPerMs = 30;
-/** Of a walk that looks for changes. */
-const walkedPerMs = 200;
-const msPerWave = 600;
-
-const copyMs = (copies: readonly PlannedCopy[]): number =>
-  copies.reduce((sum, { size, warm }) => {
-    if (size === undefined) return sum;
-    if (warm) return sum + size.entries / walkedPerMs;
-    return sum + size.allocated / bytesPerMs + size.entries / entriesPerMs;
-  }, 0);
-
-const predict = (
-  waves: number,
-  copies: readonly PlannedCopy[],
-  before: Experience | undefined,
-): number | undefined => {
-  if (waves === 0) return undefined;
-  const isWarm = copies.every(({ warm }) => warm);
-  if (before === undefined || before.bytes === 0 || isWarm !== (before.warm === true))
-    return Math.round(copyMs(copies) + waves * 2 * msPerWave);
-  const bytes = copies.reduce((sum, { size }) => sum + (size?.bytes ?? 0), 0);
-  return Math.round(before.downtimeMs - before.windowMs + (before.windowMs * bytes) / before.bytes);
-};
 
 /** Metadata, index and manifest on top of the copies: an entry's index line is short, and compressed. */
 const overheadBytes = 16 * 1024 * 1024;
@@ -76,14 +43,6 @@ export const neededFor = (copies: readonly PlannedCopy[]): BackupPlan['needed'] 
   };
 };
 
-/** A budget that will not be kept is told before anything is stopped. */
-const overBudget = (instance: Instance, predicted: number | undefined): readonly Warning[] => {
-  const { downtime } = instance.limits;
-  if (downtime === 0 || predicted === undefined || predicted <= downtime) return [];
-  const message = `about ${formatDuration(predicted)} of downtime are to be expected; the budget is ${formatDuration(downtime)} (limits.downtime)`;
-  return [{ code: 'over-budget', message, notice: true }];
-};
-
 /**
  * Everything a backup of this stack will do, as data: the waves, what stays, the copies, what is left out,
  * each with its reason. Pure; `sizes` are what a walk measured, by mount name.
@@ -102,7 +61,7 @@ export const planBackup = (
     sizes,
     before?.bases ?? new Map(),
   );
-  const predictedDowntimeMs = predict(containers.stopWaves.length, mounts.copies, before);
+  const predictedDowntimeMs = predictDowntime(containers.stopWaves.length, mounts.copies, before);
   return {
     instance,
     stack,
@@ -118,6 +77,7 @@ export const planBackup = (
       ...overBudget(instance, predictedDowntimeMs),
     ],
     predictedDowntimeMs,
+    predictedBackMs: predictBack(containers.stopWaves, stack, before),
     needed: neededFor(mounts.copies),
   };
 };

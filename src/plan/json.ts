@@ -74,6 +74,8 @@ export const planToJson = (plan: BackupPlan) => ({
   hooks: plan.hooks.map(hook),
   checks: plan.instance.checks.map(check),
   warnings: plan.warnings,
+  readRate: plan.instance.limits.readRate || null,
   needed: { bytes: plan.needed.bytes, inodes: plan.needed.inodes },
   predictedDowntimeMs: plan.predictedDowntimeMs ?? null,
+  predictedBackMs: plan.predictedBackMs ?? null,
 });

@@ -1,5 +1,5 @@
 import { formatDuration } from '../base/duration.ts';
-import { formatBytes, formatCount, plural } from '../base/text/amount.ts';
+import { formatBytes, formatCount, formatRate, plural } from '../base/text/amount.ts';
 import { bullet, page, section } from '../base/text/page.ts';
 import { printable } from '../base/text/printable.ts';
 import { type Cell, type Column, table } from '../base/text/table.ts';
@@ -63,12 +63,19 @@ const sharedOf = ({ base, size }: PlannedCopy): string =>
     ? ''
     : `${formatBytes(size.changed.allocated)} changed since ${base.snapshot}`;
 
-const wayOf = ({ task, warm }: PlannedCopy): string =>
-  warm ? 'From the host while the services run, then what changed' : ways[task.method];
+const wayOf = ({ task, warm }: PlannedCopy, readRate: number): string => {
+  const rate = readRate === 0 ? '' : ` (at ${formatRate(readRate)} at most)`;
+  return warm ? `From the host while the services run${rate}, then what changed` : ways[task.method];
+};
 
 /** Those that go the same way for the same reason stand together below it. */
 const copies = (plan: BackupPlan, width: number): readonly Line[] => {
-  const rows = [...Map.groupBy(plan.copies, (planned) => `${wayOf(planned)}: ${planned.reason}`)];
+  const rows = [
+    ...Map.groupBy(
+      plan.copies,
+      (planned) => `${wayOf(planned, plan.instance.limits.readRate)}: ${planned.reason}`,
+    ),
+  ];
   if (rows.length === 0) return text('Nothing: there is no data to keep.', width);
   const columns: readonly Column[] = [{ max: 40 }, { align: 'right' }, { align: 'right' }, {}, {}];
   return rows.flatMap(([way, planned]) => [

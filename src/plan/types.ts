@@ -57,5 +57,7 @@ export interface BackupPlan {
   readonly warnings: readonly Warning[];
   /** Predicted, milliseconds; undefined when nothing is stopped. */
   readonly predictedDowntimeMs: number | undefined;
+  /** How much of it bringing the services back is. */
+  readonly predictedBackMs: number | undefined;
   readonly needed: { readonly bytes: number; readonly inodes: number };
 }

@@ -118,14 +118,21 @@ const copyWhileQuiet = async (run: Run, { journal }: OpenedRun, enter: Enter) =>
 
 /** The snapshot is no worse for it; but whoever set a budget wants to hear when it is not kept. */
 const warnOverBudget = ({ context, plan, ledger }: Run): void => {
-  const budget = plan.instance.limits.downtime;
+  const { downtime, maxDowntime } = plan.instance.limits;
   const longest = Math.max(
     0,
     ...[...ledger.values()].map((entry) => downtimeOf(entry, context.clock.tick())),
   );
-  if (budget === 0 || longest <= budget) return;
-  const message = `a service was down for ${formatDuration(longest)}; the budget is ${formatDuration(budget)} (limits.downtime)`;
-  context.warn({ code: 'over-budget', message });
+  const told = (limit: number, what: string): void => {
+    if (limit === 0 || longest <= limit) return;
+    const message = `a service was down for ${formatDuration(longest)}; ${what}`;
+    context.warn({ code: 'over-budget', message });
+  };
+  told(downtime, `the budget is ${formatDuration(downtime)} (limits.downtime)`);
+  told(
+    maxDowntime,
+    `bringing back took longer than expected, and ${formatDuration(maxDowntime)} are allowed (limits.max_downtime)`,
+  );
 };
 
 /** What can wait until the services are back: records, logs, hashing, index, checksums, manifest. */
@@ -155,6 +162,7 @@ const finish = async (
       tick: context.clock.tick(),
       plan,
       ledger: run.ledger,
+      needs: run.needs,
       copies: results,
       hooks: run.hooks,
       checks: answersOf({ plan, book: run.checks }),

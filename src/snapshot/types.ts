@@ -161,6 +161,8 @@ export interface Manifest {
   readonly downtime: {
     readonly maxMs: number;
     readonly windowMs: number;
+    /** Of bringing back alone; absent when nothing was stopped, and in manifests of older versions. */
+    readonly backMs?: number;
     readonly services: Readonly<Record<string, number>>;
   };
   /** The list of checksums: it covers every other file, and this covers the list. */

@@ -334,7 +334,7 @@ describe('hooks that give trouble', () => {
 
   it.each([
     ['its own timeout', { timeout: '1s' }, {}, 'did not end within 1'],
-    ['the limit of the downtime', {}, { limits: { max_downtime: '2s' } }, 'limits.max_downtime'],
+    ['the limit of the downtime', {}, { limits: { max_downtime: '6s' } }, 'limits.max_downtime'],
   ])(
     'must end one that hangs in the window at %s, with its children',
     async (_name, more, settings, said) => {

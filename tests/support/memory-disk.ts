@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readFile, rmdir } from 'node:fs/promises';
+import { mkdir, mkdtemp, open, readFile, rmdir } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { run } from '../../src/base/process.ts';
@@ -10,6 +10,8 @@ export interface MemoryDisk extends AsyncDisposable {
   readonly path: string;
   /** Bytes in use, everything written out. */
   used(): Promise<number>;
+  /** Changes, on the disk itself, the one block that holds this text; whatever shares it is damaged. */
+  rot(text: string): Promise<void>;
 }
 
 const attempt = async (...command: readonly string[]): Promise<string> => {
@@ -34,6 +36,15 @@ export const memoryDisk = async (type: ReflinkType | 'ext4'): Promise<MemoryDisk
     // The kernel may hold a loop device, and with it what lies below, a moment longer.
     undo.push(() => attempt('umount', '--lazy', at));
   };
+  const rot = async (text: string): Promise<void> => {
+    await attempt('sync', '-f', path);
+    await attempt('umount', path);
+    const [found = ''] = (await attempt('grep', '-abo', '-m', '1', '-F', text, image)).split(':');
+    const file = await open(image, 'r+');
+    await file.write('\0', Number(found));
+    await file.close();
+    await attempt('mount', '-o', 'loop,noatime', image, path);
+  };
   const image = join(folder, 'image');
   const path = join(folder, 'disk');
   try {
@@ -52,6 +63,7 @@ export const memoryDisk = async (type: ReflinkType | 'ext4'): Promise<MemoryDisk
       await attempt('sync', '-f', path);
       return Number((await attempt('df', '--output=used', '-B1', path)).split('\n').at(-1));
     },
+    rot,
     [Symbol.asyncDispose]: discard,
   };
 };

@@ -24,7 +24,7 @@ export const instanceWith = (over: Partial<Instance> = {}): Instance => ({
   logs: false,
   warm: true,
   incremental: true,
-  limits: { health: 120_000, downtime: 0, maxDowntime: 0, engine: 600_000 },
+  limits: { health: 120_000, downtime: 0, maxDowntime: 0, engine: 600_000, readRate: 0 },
   drill: drillOf(),
   from: 'running',
   ...over,

@@ -22,6 +22,17 @@ export const formatBytes = (bytes: number | bigint): string => {
 /** `310 MB/s`, from bytes per second. */
 export const formatRate = (bytesPerSecond: number): string => `${formatBytes(bytesPerSecond)}/s`;
 
+const rateUnits = { B: 1, kB: 1e3, MB: 1e6, GB: 1e9 } as const;
+
+/** Bytes a second of `20MB/s`, `500kB/s`, `1.5GB/s`, the `/s` left out or not; undefined when it is no rate. */
+export const parseRate = (text: string): number | undefined => {
+  const [, number, unit] = /^(\d+(?:\.\d+)?)(B|kB|MB|GB)(?:\/s)?$/.exec(text) ?? [];
+  if (text === '0') return 0;
+  return number === undefined
+    ? undefined
+    : Math.round(Number(number) * rateUnits[unit as keyof typeof rateUnits]);
+};
+
 /** `1,204`. */
 export const formatCount = (count: number | bigint): string =>
   String(Math.round(finite(count))).replace(/\B(?=(\d{3})+$)/g, ',');

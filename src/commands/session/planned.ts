@@ -39,10 +39,11 @@ export const experienceOf = async (instance: Instance): Promise<Experience | und
   const latest = await newestOf(instance.backups, instance.name).catch(() => undefined);
   if (latest?.manifest === undefined) return undefined;
   const { path, manifest } = latest;
-  const { maxMs, windowMs } = manifest.downtime;
+  const { maxMs, windowMs, backMs } = manifest.downtime;
   return {
     downtimeMs: maxMs,
     windowMs,
+    ...(backMs !== undefined && { backMs }),
     bytes: manifest.totals.bytes,
     bases: basesOf(path, manifest),
     warm: manifest.mounts.every(({ window }) => window !== undefined),

@@ -22,10 +22,10 @@ export const canReflink = async (folder: string): Promise<boolean> => {
 };
 
 /**
- * From this size on a file of which a part has changed is cloned and patched where it can be: to find what
- * has changed costs about as much as to write a smaller one.
+ * From this size on a file of which a part has changed is cloned and patched where it can be. Smaller ones go
+ * into an archive (`Capture`), which costs less than any file of its own.
  */
-const patchedBytes = 16 * 1024 * 1024;
+const patchedBytes = 1024 * 1024;
 
 /**
  * How the large files of a source can share blocks in `copy`. `reflink`: the file system of that can. A

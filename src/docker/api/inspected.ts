@@ -15,6 +15,13 @@ const healthOf = (state: ContainerInspectInfo['State']): ContainerDetails['healt
   return status === 'healthy' || status === 'unhealthy' || status === 'starting' ? status : 'none';
 };
 
+/** Durations of the engine are in ns; 0 is its default. */
+const healthInterval = (info: ContainerInspectInfo): Pick<ContainerDetails, 'healthIntervalMs'> => {
+  if (healthOf(info.State) === 'none') return {};
+  const { Interval = 0 } = info.Config.Healthcheck ?? {};
+  return { healthIntervalMs: Interval === 0 ? 30_000 : Math.round(Interval / 1e6) };
+};
+
 /** `tmpfs:` of a compose file stands apart from the other mounts. */
 const shortTmpfs = (info: ContainerInspectInfo): ContainerMount[] =>
   Object.keys((info.HostConfig.Tmpfs as Record<string, string> | null | undefined) ?? {}).map(
@@ -38,6 +45,7 @@ export const detailsOf = (info: ContainerInspectInfo): ContainerDetails => {
     imageId: info.Image,
     state: info.State.Status as ContainerState,
     health: healthOf(info.State),
+    ...healthInterval(info),
     exitCode: info.State.ExitCode,
     startedAt: info.State.StartedAt,
     finishedAt: info.State.FinishedAt,

@@ -1,3 +1,4 @@
+import type { Need } from '../../stack/order.ts';
 import type { JournalContainer } from '../journal.ts';
 
 /** What has been done to one container so far, and when (clock ticks, ms). */
@@ -44,6 +45,28 @@ export const newLedger = (containers: readonly JournalContainer[]): Ledger =>
 /** How long a container did not serve, in ms. 0 when nothing was done to it. */
 export const downtimeOf = (entry: LedgerEntry | undefined, now: number): number =>
   entry?.askedAt === undefined ? 0 : Math.round((entry.servingAt ?? entry.backAt ?? now) - entry.askedAt);
+
+/** How long it took one container to serve again, ms; 0 when it was not brought back. */
+const backOf = ({ startAskedAt, backAt, servingAt }: LedgerEntry): number =>
+  startAskedAt === undefined ? 0 : (servingAt ?? backAt ?? startAskedAt) - startAskedAt;
+
+/**
+ * How long bringing back took, ms, each after what it needs: the longest chain. When each was asked does not
+ * matter. Undefined when nothing was brought back.
+ */
+export const backMsOf = (ledger: Ledger, needs: readonly Need[]): number | undefined => {
+  if (![...ledger.values()].some(({ startAskedAt }) => startAskedAt !== undefined)) return undefined;
+  const known = new Map<string, number>();
+  const chain = (id: string): number => {
+    const entry = ledger.get(id);
+    if (entry === undefined) return 0;
+    const before =
+      known.get(id) ?? Math.max(0, ...needs.filter(({ from }) => from === id).map(({ to }) => chain(to)));
+    known.set(id, before);
+    return before + backOf(entry);
+  };
+  return Math.round(Math.max(...[...ledger.keys()].map(chain)));
+};
 
 /**
  * From the last container quiet until nothing keeps any of them down any more: the part of the downtime that

@@ -56,6 +56,7 @@ const keepPresent =
         tick: context.clock.tick(),
         plan,
         ledger: run.ledger,
+        needs: run.needs,
         copies: results,
         hooks: run.hooks,
         checks: [],

@@ -13,9 +13,10 @@ import type {
   ManifestMount,
   SnapshotType,
 } from '../../snapshot/types.ts';
+import type { Need } from '../../stack/order.ts';
 import { redactOptions } from '../../stack/redact.ts';
 import type { Mount, StackContainer } from '../../stack/types.ts';
-import { downtimeOf, type Ledger, type LedgerEntry, windowOf } from '../quiet/ledger.ts';
+import { backMsOf, downtimeOf, type Ledger, type LedgerEntry, windowOf } from '../quiet/ledger.ts';
 import type { HookBook } from './hook-stage.ts';
 
 /** Everything a finished run knows, from which its manifest is made. */
@@ -35,6 +36,7 @@ export interface RunFacts {
   readonly tick: number;
   readonly plan: BackupPlan;
   readonly ledger: Ledger;
+  readonly needs: readonly Need[];
   readonly copies: readonly CopyResult[];
   readonly hooks: HookBook;
   readonly checks: readonly ManifestCheck[];
@@ -145,6 +147,7 @@ export const manifestOf = (facts: RunFacts): Manifest => {
   const { plan } = facts;
   const containers = plan.stack.containers.map((container) => containerOf(container, facts));
   const byId = new Map(containers.map((container) => [container.id, container]));
+  const backMs = backMsOf(facts.ledger, facts.needs);
   const mounts = facts.copies.map((result) => mountOf(result, facts, byId));
   return {
     $schema: manifestSchemaId,
@@ -182,6 +185,7 @@ export const manifestOf = (facts: RunFacts): Manifest => {
     downtime: {
       maxMs: Math.max(0, ...containers.map((container) => container.downtimeMs)),
       windowMs: windowOf(facts.ledger),
+      ...(backMs !== undefined && { backMs }),
       services: perService(containers),
     },
     totals: {

@@ -1,5 +1,6 @@
 import { dirname, join } from 'node:path';
 import { makeFolderIn } from '../../base/disk.ts';
+import { Pace } from '../../base/process/pace.ts';
 import type { WarmCopy } from '../../copy/warm/types.ts';
 import { warmTree } from '../../copy/warm/warm.ts';
 import { openArchive, warmArchive } from '../../copy/warm/warm-archive.ts';
@@ -21,6 +22,7 @@ const warmOne = async (
   context: RunContext,
   { task, size, mount, base, form, warm: isWarm }: PlannedCopy,
   folder: string,
+  pace: Pace | undefined,
 ): Promise<WarmCopy> => {
   const from = context.clock.tick();
   const about = { mount: mount.name, bytes: size?.bytes ?? 0, entries: size?.entries ?? 0 };
@@ -29,6 +31,7 @@ const warmOne = async (
     signal: context.signal,
     bytes: about.bytes,
     base,
+    pace,
     onProgress: (bytes: number) => context.emit({ type: 'copy-progress', mount: mount.name, bytes }),
     onBaseLost: (why: string) =>
       context.warn({
@@ -50,9 +53,11 @@ export const needsWarmth = (plan: BackupPlan): boolean => plan.copies.some(isPre
 
 /** Copies what can be copied while the services run. What changes meanwhile is copied again in the window. */
 export const warmAll = async (context: RunContext, plan: BackupPlan, folder: string): Promise<WarmCopies> => {
+  const { readRate } = plan.instance.limits;
+  const pace = readRate === 0 ? undefined : new Pace(readRate);
   const planned = plan.copies.filter(isPrepared);
   const copies = await inLanes(planned, atOnce, context.signal, (copy, signal) =>
-    warmOne({ ...context, signal }, copy, folder),
+    warmOne({ ...context, signal }, copy, folder, pace),
   );
   return new Map(copies.map((copy) => [copy.task.name, copy]));
 };

@@ -50,7 +50,7 @@ describe('an instance', () => {
       logs: false,
       warm: true,
       incremental: true,
-      limits: { health: 120_000, downtime: 0, maxDowntime: 0, engine: 600_000 },
+      limits: { health: 120_000, downtime: 0, maxDowntime: 0, engine: 600_000, readRate: 0 },
       drill: {
         rto: 0,
         rpo: 0,
@@ -91,7 +91,7 @@ instances:
     logs: true
     warm: false
     incremental: false
-    limits: { health: 30s, downtime: 5s, max_downtime: 1h30m, engine: 1m }
+    limits: { health: 30s, downtime: 5s, max_downtime: 1h30m, engine: 1m, read_rate: 20MB/s }
     drill:
       rto: 15m
       rpo: 26h
@@ -125,7 +125,13 @@ instances:
       logs: true,
       warm: false,
       incremental: false,
-      limits: { health: 30_000, downtime: 5_000, maxDowntime: 5_400_000, engine: 60_000 },
+      limits: {
+        health: 30_000,
+        downtime: 5_000,
+        maxDowntime: 5_400_000,
+        engine: 60_000,
+        readRate: 20_000_000,
+      },
       drill: {
         rto: 900_000,
         rpo: 26 * 3_600_000,
@@ -414,7 +420,10 @@ describe('any valid configuration', () => {
     logs: fc.boolean(),
     warm: fc.boolean(),
     incremental: fc.boolean(),
-    limits: optional({ health: duration, downtime: duration, max_downtime: duration, engine: duration }),
+    limits: optional({
+      ...{ health: duration, downtime: duration, max_downtime: duration, engine: duration },
+      read_rate: fc.constantFrom('0', '20MB/s', '1.5GB'),
+    }),
   });
   const config = optional({
     backups: plain,

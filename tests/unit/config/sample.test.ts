@@ -77,7 +77,7 @@ instances:
       timezone: 'Europe/Berlin',
       exclude: ['cache-*'],
       logs: true,
-      limits: { health: '2m', max_downtime: '10m', engine: '10m' },
+      limits: { health: '2m', max_downtime: '10m', engine: '10m', read_rate: '50MB/s' },
       services: { db: { quiesce: 'none' } },
     });
     const hookLines = inForce.match(/^ {4}## {3}.*$/gm)?.map((line) => line.replace('    ##', '   '));

@@ -148,7 +148,7 @@ describe.each(types)('on %s', { timeout: 90_000 }, (type) => {
       await file.write(randomBytes(8192), 0, 8192, at * megabyte);
       await file.close();
     };
-    const night = await nightsOf(source, 16 * megabyte);
+    const night = await nightsOf(source);
     const first = await night();
     const sums = await contents(first.copy);
     await change(7);
