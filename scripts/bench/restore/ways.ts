@@ -1,0 +1,81 @@
+import { mkdir, readdir, rm, truncate, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type BackSource, putBack } from '../../../src/copy/back/back.ts';
+import { database } from '../nights/sets/database.ts';
+import { changePages, pageBytes } from '../nights/sets/set.ts';
+import { run } from '../run.ts';
+
+/** What a turn works with. */
+export interface Place {
+  readonly source: BackSource;
+  /** The folder that the snapshot is of. */
+  readonly live: string;
+  /** A free path on the same file system. */
+  readonly fresh: string;
+  readonly scale: number;
+  readonly signal: AbortSignal;
+}
+
+/** One way to have the data back. `prepare` is not counted. */
+export interface Way {
+  readonly title: string;
+  prepare(place: Place, round: number): Promise<void>;
+  restore(place: Place): Promise<void>;
+}
+
+const emptied = async ({ fresh }: Place): Promise<void> => {
+  await rm(fresh, { recursive: true, force: true });
+  await mkdir(fresh);
+};
+
+const treeOf = ({ folder, mount }: BackSource): string => join(folder, mount.path);
+
+/** One file in a hundred: written over, emptied, gone, or with another one beside it. */
+const damageFiles = async ({ live }: Place, round: number): Promise<void> => {
+  const names = (await readdir(join(live, 'base'))).filter((name) => name.startsWith('table-')).sort();
+  const count = Math.max(4, Math.round(names.length / 100) * 3);
+  for (let at = 0; at < count; at++) {
+    const path = join(live, 'base', names[(round * count + at) % names.length] ?? '');
+    if (at % 4 === 0) await changePages(path, Array(128).keys());
+    else if (at % 4 === 1) await truncate(path, pageBytes);
+    else if (at % 4 === 2) await rm(path);
+    else await writeFile(`${path}.new`, Buffer.alloc(1024 * 1024, 1));
+  }
+};
+
+const rsync = (place: Place, to: string): Promise<unknown> =>
+  run(['rsync', '-aHAXS', '--delete', `${treeOf(place.source)}/`, `${to}/`], { signal: place.signal });
+
+const back = async ({ source, signal }: Place, path: string): Promise<void> => {
+  await putBack(source, { kind: 'host', path }, { signal });
+};
+
+export const ways = {
+  copyAll: {
+    title: 'all with `cp -a`',
+    prepare: (place) => rm(place.fresh, { recursive: true, force: true }),
+    restore: async (place) =>
+      void (await run(['cp', '-a', '-T', treeOf(place.source), place.fresh], { signal: place.signal })),
+  },
+  rsyncAll: {
+    title: 'all with `rsync -aHAXS --delete`',
+    prepare: emptied,
+    restore: async (place) => void (await rsync(place, place.fresh)),
+  },
+  ownAll: { title: 'all with stack-backup', prepare: emptied, restore: (place) => back(place, place.fresh) },
+  rsyncPart: {
+    title: '1 % with `rsync -aHAXS --delete`',
+    prepare: damageFiles,
+    restore: async (place) => void (await rsync(place, place.live)),
+  },
+  ownPart: {
+    title: '1 % with stack-backup',
+    prepare: damageFiles,
+    restore: (place) => back(place, place.live),
+  },
+  ownScattered: {
+    title: '1 % with stack-backup, half of it pages all over a large file',
+    prepare: ({ live, scale }, round) => database.change(live, scale, round + 1),
+    restore: (place) => back(place, place.live),
+  },
+} as const satisfies Readonly<Record<string, Way>>;
