@@ -25,6 +25,7 @@ export type ErrorCode =
   | 'services-down'
   | 'verify-failed'
   | 'snapshot-unknown'
+  | 'path-unknown'
   | 'restore-refused'
   | 'restore-failed'
   | 'interrupted'

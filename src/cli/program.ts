@@ -4,6 +4,7 @@ import { backupVerb, planVerb } from './verbs/backup.ts';
 import { doctorVerb } from './verbs/doctor.ts';
 import { drillVerb } from './verbs/drill.ts';
 import { initVerb } from './verbs/init.ts';
+import { catVerb, diffVerb, lsVerb } from './verbs/inside.ts';
 import { listVerb, showVerb } from './verbs/look.ts';
 import { recoverVerb } from './verbs/recover.ts';
 import { restoreVerb } from './verbs/restore.ts';
@@ -15,6 +16,9 @@ const verbs: readonly Verb[] = [
   planVerb,
   listVerb,
   showVerb,
+  lsVerb,
+  catVerb,
+  diffVerb,
   verifyVerb,
   drillVerb,
   restoreVerb,
@@ -43,7 +47,8 @@ in \`stack-backup backup --help\`.
 
 Exit codes: 0 done, 1 failed (stack as before), 2 usage or configuration,
 3 done with warnings, 4 a service could not be brought back, 5 locked by another
-run, 6 verification failed, 129/130/143 interrupted (stack as before).`,
+run, 6 verification failed, 7 the snapshots differ (diff), 129/130/143 interrupted
+(stack as before).`,
     );
   for (const verb of verbs) verb(program, ended);
   return program;

@@ -10,6 +10,7 @@ export const exitCode = {
   servicesDown: 4,
   locked: 5,
   verifyFailed: 6,
+  different: 7,
 } as const;
 
 /** 128 + the signal's number, as shells count. */
@@ -23,6 +24,7 @@ const byError: Readonly<Partial<Record<ErrorCode, number>>> = {
   'env-missing': exitCode.usage,
   'compose-invalid': exitCode.usage,
   'snapshot-unknown': exitCode.usage,
+  'path-unknown': exitCode.usage,
   'restore-refused': exitCode.usage,
   locked: exitCode.locked,
   'verify-failed': exitCode.verifyFailed,

@@ -1,0 +1,21 @@
+import { type ResolvedSnapshot, resolveSnapshot } from '../../catalog/reference.ts';
+import { backupsFolders } from '../session/backups.ts';
+import { tellOfDead } from '../session/dead-runs.ts';
+import type { World } from '../session/session.ts';
+import { tellOfUnreadable } from '../session/unreadable.ts';
+
+/** The snapshots that are meant, all of them found before anything is shown. */
+export const resolved = async (
+  world: World,
+  references: readonly string[],
+): Promise<readonly ResolvedSnapshot[]> => {
+  const backups = await backupsFolders(world);
+  await tellOfDead(world, backups);
+  const found: ResolvedSnapshot[] = [];
+  for (const reference of references) {
+    const snapshot = await resolveSnapshot(reference, { backups, cwd: world.cwd });
+    tellOfUnreadable(world, snapshot.unreadable);
+    found.push(snapshot);
+  }
+  return found;
+};
