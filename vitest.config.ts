@@ -16,7 +16,14 @@ export default defineConfig({
     maxWorkers: 2,
     coverage: { provider: 'v8', include: ['src/**'], reporter: ['text-summary', 'html'] },
     projects: [
-      { test: { name: 'unit', include: ['tests/unit/**/*.test.ts'], testTimeout: 20_000 } },
+      {
+        test: {
+          name: 'unit',
+          include: ['tests/unit/**/*.test.ts'],
+          testTimeout: 20_000,
+          globalSetup: 'tests/support/built.ts',
+        },
+      },
       { test: { name: 'contract', include: ['tests/contract/**/*.test.ts'], ...onEngine } },
       { test: { name: 'e2e', include: ['tests/e2e/**/*.test.ts'], ...onEngine } },
       {

@@ -5,9 +5,10 @@ import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { removeTree } from '../../../src/base/disk.ts';
+import { builtProgram } from '../../support/built.ts';
 import { makeNights, type Nights } from '../../support/night-snapshots.ts';
 import { temporaryFolder } from '../../support/temporary.ts';
-import { repository, runTool } from '../../support/tool.ts';
+import { runTool } from '../../support/tool.ts';
 
 let folder = '';
 let nights: Nights;
@@ -22,7 +23,7 @@ const newest = 'core-20261121-030000';
 
 /** What comes out on standard output, byte by byte, as a reader takes it that leaves after so many. */
 const bytesOf = async (args: readonly string[], most = Number.POSITIVE_INFINITY) => {
-  const child = spawn(process.execPath, [`${repository}/src/cli.ts`, ...args, '--backups', folder], {
+  const child = spawn(process.execPath, [builtProgram, ...args, '--backups', folder], {
     stdio: ['ignore', 'pipe', 'ignore'],
   });
   const ended = once(child, 'close') as Promise<[code: number | null]>;

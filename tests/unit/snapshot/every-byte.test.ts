@@ -48,7 +48,7 @@ const filesBelow = async (path: string): Promise<readonly Buffer[]> => {
     .map((name) => Buffer.from(name, 'latin1'));
 };
 
-describe('one bit that changed', () => {
+describe('one bit that changed', { timeout: 120_000 }, () => {
   it('is found in each file of a tree', async () => {
     // One name of each hard-linked file: its bytes are there once.
     const files = (await filesBelow('volumes/tree')).filter((path) => !path.includes('other-name'));
@@ -110,7 +110,9 @@ const events: Readonly<Record<string, readonly [found: string, happen: () => Pro
   'a log too many': ['extra logs/x', () => symlink('app.log.zst', at('logs/x'))],
 };
 
-it('everything else that can happen to a snapshot is found, all of it at once', async () => {
+it('everything else that can happen to a snapshot is found, all of it at once', {
+  timeout: 120_000,
+}, async () => {
   for (const [, happen] of Object.values(events)) await happen();
   const { ok, problems } = await verified();
   expect(ok).toBe(false);
@@ -121,7 +123,7 @@ it('everything else that can happen to a snapshot is found, all of it at once', 
 
 const sound = { is: 'sound' } as const;
 
-describe('databases', () => {
+describe('databases', { timeout: 120_000 }, () => {
   it('are opened in trees and archives, as copies, with their logs', async () => {
     const seen: string[] = [];
     let logs = 0;
@@ -143,7 +145,7 @@ describe('databases', () => {
     expect(logs).toBe(2);
     for (const path of seen) await expect(stat(path)).rejects.toMatchObject({ code: 'ENOENT' });
     expect(await verified()).toMatchObject({ ok: true, opened: 0 });
-  }, 60_000);
+  });
 
   it('that are damaged are problems, those that nothing opens are told', async () => {
     const openers = {
@@ -162,7 +164,7 @@ describe('databases', () => {
   });
 });
 
-describe('shares', () => {
+describe('shares', { timeout: 120_000 }, () => {
   it('of the content come round to all of it, and say what was not read', async () => {
     const all = await verified();
     const of = 3;
