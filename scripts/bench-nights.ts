@@ -10,7 +10,9 @@ import { join } from 'node:path';
 import { methodsFor } from './bench/nights/methods.ts';
 import { type Options, readOptions, type SetName } from './bench/nights/options.ts';
 import { ensurePeers } from './bench/nights/peers.ts';
+import { hasReflinks } from './bench/nights/reflink.ts';
 import { reportOf } from './bench/nights/report.ts';
+import { deadlinesOf, roundsOf } from './bench/nights/rounds.ts';
 import { database } from './bench/nights/sets/database.ts';
 import { odd } from './bench/nights/sets/odd.ts';
 import type { DataSet } from './bench/nights/sets/set.ts';
@@ -32,17 +34,11 @@ for (const [name, code] of Object.entries(signalCode))
 
 /** Sets on the same data follow each other; those that leave the most small files behind come last. */
 const order: readonly (readonly [DataSet, readonly SetName[]])[] = [
-  [database, ['A', 'A-cold']],
+  [database, ['A', 'A-cold', 'A-reflink']],
   [odd, ['C']],
   [small, ['B']],
   [million, ['million']],
 ];
-
-/** Ratios of what is read from the disk are asked of these two alone. */
-const coldPeers = ['cp', 'rsync', 'ours'];
-
-const takesPart = (set: SetName, key: string): boolean =>
-  set === 'million' ? key === 'ours' : set !== 'A-cold' || coldPeers.includes(key);
 
 const shown = ({ downtime, work: window, wall, cpu, written, peak, changed }: Turn): string =>
   [
@@ -59,15 +55,28 @@ const takeRounds = async (
   set: SetName,
   program: string,
   { rounds, methods: chosen }: Options,
+  deadline: number,
   tell: (turn: Turn) => Promise<void>,
 ): Promise<void> => {
-  const methods = methodsFor(stack, program).filter(({ key }) => chosen.includes(key) && takesPart(set, key));
-  for (let round = 0; round < (set === 'million' ? 1 : rounds); round++)
+  const all = methodsFor(stack, program).filter(({ key }) => chosen.includes(key));
+  for (let round = 0; round < rounds; round++) {
+    const methods = all.filter(({ key }) => round < roundsOf(set, key, rounds));
+    if (methods.length > 0 && round > 0 && performance.now() > deadline)
+      return say(`${set}: no time for more than ${round} rounds`);
     // Each round begins with another method: none always comes after the same one.
     for (let place = 0; place < methods.length; place++) {
       const method = methods[(round + place) % methods.length];
       if (method !== undefined) await takeNights(stack, { set, method, round }, signal, tell);
     }
+  }
+};
+
+/** The sets that were asked for and can be made here, in the order they are taken in. */
+const wantedSets = async (options: Options): Promise<readonly SetName[]> => {
+  const wanted = order.flatMap(([, sets]) => sets).filter((set) => options.sets.includes(set));
+  if (!wanted.includes('A-reflink') || (await hasReflinks())) return wanted;
+  say('A-reflink is left out: this kernel has no XFS');
+  return wanted.filter((set) => set !== 'A-reflink');
 };
 
 const takeAll = async (options: Options, folder: string): Promise<readonly Turn[]> => {
@@ -78,12 +87,14 @@ const takeAll = async (options: Options, folder: string): Promise<readonly Turn[
     if (options.raw !== undefined) await appendFile(options.raw, `${JSON.stringify(turn)}\n`);
   };
   const program = await buildTool(folder);
+  const all = await wantedSets(options);
+  const deadlines = deadlinesOf(all, options, performance.now());
   for (const [data, sets] of order) {
-    const wanted = sets.filter((set) => options.sets.includes(set));
+    const wanted = sets.filter((set) => all.includes(set));
     if (wanted.length === 0) continue;
     await using stack = await makeStack(folder, data, options.scale, signal);
     say(`${data.title}: ${stack.size.files} files, ${stack.size.bytes} bytes`);
-    for (const set of wanted) await takeRounds(stack, set, program, options, tell);
+    for (const set of wanted) await takeRounds(stack, set, program, options, deadlines.get(set) ?? 0, tell);
   }
   return turns;
 };

@@ -3,6 +3,7 @@ import { StackBackupError } from '../base/errors.ts';
 import { type RunResult, run, spawnStreaming } from '../base/process.ts';
 import { parseRecords, recordFormat } from '../snapshot/entries/records.ts';
 import type { RecordWalk } from '../snapshot/types.ts';
+import { gentle } from './gentle.ts';
 import type { Measured, TreeSize, WalkEntry } from './types.ts';
 
 /** One `find` process is 6 to 9 times faster than Node's own directory calls (docs: COPY-FACTS). */
@@ -65,7 +66,8 @@ export async function* streamRecords(
   const over = new AbortController();
   const either = signal === undefined ? over.signal : AbortSignal.any([signal, over.signal]);
   const race = live ? ['-ignore_readdir_race'] : [];
-  const child = spawnStreaming(find(root, ...race, '-printf', recordFormat), {
+  const command = find(root, ...race, '-printf', recordFormat);
+  const child = spawnStreaming(live ? await gentle(command) : command, {
     signal: either,
     env: environment,
   });

@@ -4,14 +4,16 @@ import { parseArgs } from 'node:util';
 import { BenchProblem } from '../say.ts';
 import { type Method, titles } from './methods.ts';
 
-const setNames = ['A', 'A-cold', 'B', 'C', 'million'] as const;
+const setNames = ['A', 'A-cold', 'A-reflink', 'B', 'C', 'million'] as const;
 export type SetName = (typeof setNames)[number];
 
 export interface Options {
-  /** Turns of each method on each set. */
+  /** Turns of each method on each set, as far as targets compare them; one of the others. */
   readonly rounds: number;
   /** 1 is the full size. */
   readonly scale: number;
+  /** When they are over no further round is begun; each set has its share of them. */
+  readonly minutes: number;
   readonly sets: readonly SetName[];
   readonly methods: readonly Method['key'][];
   /** Absolute folder for all data and backups; its file system is what is measured. */
@@ -21,9 +23,10 @@ export interface Options {
 }
 
 const usage = `npm run bench:nights -- [options]
-  --rounds N      turns of each method (default 5)
+  --rounds N      turns of each method that a target compares, the others take one (default 5)
+  --minutes N     when they are over no further round is begun (default 50)
   --scale S       size of the data, 1 = 3 GB, 200,000 files … (default 1; 0.02 for a quick try)
-  --sets LIST     which data (default A,A-cold,B,C)
+  --sets LIST     which data (default A,A-cold,A-reflink,B,C)
   --million       then two snapshots of a million files, ours alone
   --methods LIST  which methods (default ${Object.keys(titles).join(',')})
   --folder DIR    for data and backups; its file system is what is measured (default: the system's /tmp)
@@ -41,7 +44,8 @@ const parse = (argv: readonly string[]) =>
     options: {
       rounds: { type: 'string', default: '5' },
       scale: { type: 'string', default: '1' },
-      sets: { type: 'string', default: 'A,A-cold,B,C' },
+      minutes: { type: 'string', default: '50' },
+      sets: { type: 'string', default: 'A,A-cold,A-reflink,B,C' },
       methods: { type: 'string', default: Object.keys(titles).join(',') },
       million: { type: 'boolean', default: false },
       folder: { type: 'string', default: tmpdir() },
@@ -71,6 +75,7 @@ export const readOptions = (argv: readonly string[]): Options => {
   return {
     rounds,
     scale: positive('scale', values.scale),
+    minutes: positive('minutes', values.minutes),
     sets: chosen('sets', `${values.sets}${values.million ? ',million' : ''}`, setNames),
     methods: chosen('methods', values.methods, Object.keys(titles) as Method['key'][]),
     folder: resolve(values.folder),

@@ -28,6 +28,7 @@ const peak = (turns: readonly Turn[], set: SetName): number =>
 
 const walk: Measure = ({ inside }) => (inside === undefined ? Number.NaN : inside.capture / inside.walk);
 const written: Measure = (turn) => turn.written / (turn.changed ?? Number.NaN);
+const writtenBlocks: Measure = (turn) => turn.written / (turn.changedBlocks ?? Number.NaN);
 const beforeHashing: Measure = ({ inside }) => inside?.beforeHashing ?? Number.NaN;
 
 /** The second snapshot's window by that of the first, of our own. */
@@ -58,6 +59,10 @@ export const judge = (turns: readonly Turn[]): readonly Judged[] => {
     ['B', times('B, second: copy in the window ÷ find -printf', own(turns, 'B', walk), 1.3)],
     ['A', times('A, second: bytes written ÷ changed files', own(turns, 'A', written), 1.1)],
     ['B', times('B, second: bytes written ÷ changed files', own(turns, 'B', written), 1.1)],
+    [
+      'A-reflink',
+      times('A, second, to XFS: bytes written ÷ changed blocks', own(turns, 'A-reflink', writtenBlocks), 1.2),
+    ],
     ['A', times('A, second: CPU ÷ restic', ratio(turns, 'A', 'restic', 2, cpu), 1)],
     ['A', times('A, first: CPU ÷ restic', ratio(turns, 'A', 'restic', 1, cpu), 0.3)],
     [

@@ -7,6 +7,7 @@ import { type Absence, watchProject } from '../watch.ts';
 import { type Inside, insideOf, walkSeconds } from './inside.ts';
 import { askedIn, type Content, type Method, type Night } from './methods.ts';
 import type { SetName } from './options.ts';
+import { changedBlocks, mountReflinks } from './reflink.ts';
 import type { Stack } from './stack.ts';
 
 /** One snapshot by one method. Seconds; bytes. */
@@ -17,6 +18,8 @@ export interface Turn extends Cost, Absence {
   readonly night: Night;
   /** Sizes of the files that changed since the snapshot before. */
   readonly changed?: number;
+  /** Blocks of them that differ, where files can share blocks. */
+  readonly changedBlocks?: number;
   /** What only our own tool tells, and what it is compared with. */
   readonly inside?: Inside & { readonly walk: number };
 }
@@ -110,9 +113,10 @@ const takeTurn = async (
   const inside = isOurs
     ? { inside: { ...insideOf(stdout, cost.wall), walk: await walkSeconds(stack, signal) } }
     : {};
-  const content = await method.content(out, night, signal);
+  const content = await method.content(out, night, signal, round === 0);
   await assertComplete(stack, method, content, generations.get(stack) ?? 0, signal);
-  return { set, method: method.key, round, night, ...cost, ...absence, ...changed, ...inside };
+  const blocks = set === 'A-reflink' && night === 2 ? { changedBlocks: await changedBlocks(out) } : {};
+  return { set, method: method.key, round, night, ...cost, ...absence, ...changed, ...blocks, ...inside };
 };
 
 /** Two snapshots by one method, with a day of changes between. */
@@ -123,7 +127,9 @@ export const takeNights = async (
   tell: (turn: Turn) => Promise<void>,
 ): Promise<void> => {
   const out = join(stack.folder, `${place.set}-${place.method.key}-${place.round}`);
-  await mkdir(out, { mode: 0o700 });
+  await using _disk =
+    place.set === 'A-reflink' ? await mountReflinks(out, stack.size.bytes * 1.5, signal) : undefined;
+  if (_disk === undefined) await mkdir(out, { mode: 0o700 });
   await place.method.prepare?.(out, signal);
   for (const night of [1, 2] as const) {
     if (night === 2) await nextDay(stack);

@@ -285,6 +285,21 @@ describe('a plan for machines', () => {
     ]);
   });
 
+  it('says how fast may be read while services run, where that is limited', () => {
+    const stack = stackFrom([{ id: 'a', mounts: [volumeMount('in', '/1')] }]);
+    const size = { entries: 1, files: 1, bytes: 2000, allocated: 4096 };
+    const { limits } = instanceWith();
+    const planned = (readRate: number) =>
+      planBackup(instanceWith({ limits: { ...limits, readRate } }), stack, new Map([['in', size]]));
+    const words = 'while the services run (at 20 MB/s at most), then';
+    expect(renderPlan(planned(20_000_000), { color: false, width: 200 })).toContain(words);
+    expect(renderPlan(planned(0), { color: false, width: 200 })).not.toContain('at most), then');
+    expect([planned(20_000_000), planned(0)].map((plan) => planToJson(plan).readRate)).toEqual([
+      20_000_000,
+      null,
+    ]);
+  });
+
   it('says null where nothing stops', () => {
     const idle = stackFrom([{ id: 'db', state: 'exited' }]);
     expect(planToJson(planBackup(instanceWith(), idle, new Map())).predictedDowntimeMs).toBeNull();
