@@ -10,7 +10,7 @@ import type { BackupOptions } from '../run/run.ts';
 import { backupsFolders } from './session/backups.ts';
 import { recoverFirst } from './session/dead-runs.ts';
 import { codeOfError, errorToTell, worstCode } from './session/exit.ts';
-import { codeOfOne, codesOf, emitTo, onInsisting, recoverWaitedFor } from './session/one-run.ts';
+import { assertWhole, codeOfOne, codesOf, emitTo, onInsisting, recoverWaitedFor } from './session/one-run.ts';
 import { plannedBackup } from './session/planned.ts';
 import { instancesOf, openSession, type Session, type World } from './session/session.ts';
 import { waitingFor } from './session/waiting.ts';
@@ -79,7 +79,16 @@ export const backup = async (world: World, names: readonly string[], flags: Back
       const instance = { ...chosen, ...flags.overrides };
       const emit = emitTo(world, listener, instance.name);
       const stopTelling = onInsisting(world, emit);
-      codes.push(await codeOfOne(world, (tell) => backupOne(session, instance, flags, tell), emit));
+      codes.push(
+        await codeOfOne(
+          world,
+          (tell) => {
+            assertWhole(earlier, instance);
+            return backupOne(session, instance, flags, tell);
+          },
+          emit,
+        ),
+      );
       stopTelling();
     }
   } finally {

@@ -1,13 +1,10 @@
-import type { Duration } from '../base/duration.ts';
 import { StackBackupError } from '../base/errors.ts';
 import type { Emit } from '../base/events.ts';
 import { acquireLock } from '../base/lock.ts';
-import { type ResolvedSnapshot, resolveSnapshot } from '../catalog/reference.ts';
-import type { Instance } from '../config/types.ts';
 import { readers } from '../copy/readers.ts';
 import { chooseListener } from '../notify/choose.ts';
 import { questionOf, renderRestore } from '../plan/restore/render.ts';
-import type { RestoreChoice, RestorePlan } from '../plan/restore/types.ts';
+import type { RestorePlan } from '../plan/restore/types.ts';
 import { lockOf } from '../run/lock.ts';
 import type { RunRecord } from '../run/record.ts';
 import { executeRestore } from '../run/restore/execute.ts';
@@ -16,62 +13,23 @@ import { composeLabel } from '../stack/labels.ts';
 import { assertMayAsk, canAsk, confirm } from './restore/ask.ts';
 import { tellPlan } from './restore/dry-run.ts';
 import { lookAround, plannedRestore } from './restore/look.ts';
-import { undoOf } from './restore/undo.ts';
+import { type Meant, meantBy, type RestoreFlags } from './restore/meant.ts';
 import { backupsFolders } from './session/backups.ts';
 import { recoverFirst, tellOfDead } from './session/dead-runs.ts';
 import { worstCode } from './session/exit.ts';
-import { codeOfOne, codesOf, emitTo, onInsisting, recoverWaitedFor } from './session/one-run.ts';
-import { instancesOf, openSession, type Session, type World } from './session/session.ts';
+import {
+  assertWhole as assertDataWhole,
+  codeOfOne,
+  codesOf,
+  emitTo,
+  onInsisting,
+  recoverWaitedFor,
+} from './session/one-run.ts';
+import { openSession, type Session, type World } from './session/session.ts';
 import { waitingFor } from './session/waiting.ts';
-
-export interface RestoreFlags {
-  readonly choice: RestoreChoice;
-  readonly dryRun: boolean;
-  readonly undo: boolean;
-  readonly yes: boolean;
-  /** Read the whole snapshot first. */
-  readonly verify: boolean;
-  /** How long another run on the project is waited for, ms. 0 = not at all. */
-  readonly wait: Duration;
-}
 
 /** How long a safety snapshot is not to be removed, ms. */
 const pinnedMs = 7 * 24 * 3_600_000;
-
-/** What is restored, and into what. */
-interface Meant {
-  readonly instance: Instance;
-  readonly snapshot: Pick<ResolvedSnapshot, 'folder' | 'manifest'>;
-  readonly choice: RestoreChoice;
-  /** Volumes that stay although they were not there before: of an undo. */
-  readonly made: readonly string[];
-}
-
-/** The instance of a name, also when nothing of its project is left on the engine. */
-const instanceOf = async (session: Session, name: string, project: string): Promise<Instance> => {
-  const isNamed = session.config !== undefined && name in (session.config.raw.instances ?? {});
-  const [instance] = await instancesOf(session, [isNamed ? name : project], false, [project]);
-  if (instance === undefined) throw new StackBackupError('instance-unknown', `there is no instance ${name}`);
-  return instance;
-};
-
-const meantSnapshot = async (session: Session, reference: string, flags: RestoreFlags): Promise<Meant> => {
-  const { world } = session;
-  const backups = await backupsFolders(world);
-  const snapshot = await resolveSnapshot(reference, { backups, cwd: world.cwd });
-  for (const name of snapshot.unreadable)
-    world.stderr.write(
-      `stack-backup: ${name} is newer, but its manifest cannot be read: it is passed over\n`,
-    );
-  const { instance: name, project } = snapshot.manifest;
-  return { instance: await instanceOf(session, name, project), snapshot, choice: flags.choice, made: [] };
-};
-
-const meantUndo = async (session: Session, name: string, flags: RestoreFlags): Promise<Meant> => {
-  const instance = await instanceOf(session, name, name);
-  const { folder, manifest, choice, made } = await undoOf(instance);
-  return { instance, snapshot: { folder, manifest }, choice: { ...flags.choice, ...choice }, made };
-};
 
 /** Nothing is put back from a snapshot that is not whole. */
 const assertWhole = async (world: World, folder: string): Promise<void> => {
@@ -174,9 +132,6 @@ const restoreOne = async (
   });
 };
 
-const meantBy = (session: Session, reference: string, flags: RestoreFlags): Promise<Meant> =>
-  flags.undo ? meantUndo(session, reference, flags) : meantSnapshot(session, reference, flags);
-
 /** `--dry-run`: what would change, and what stands in the way. Nothing is touched; a dead run is told of. */
 const dryRun = async (session: Session, reference: string, flags: RestoreFlags): Promise<number> => {
   const { world } = session;
@@ -199,6 +154,7 @@ export const restore = async (world: World, reference: string, flags: RestoreFla
   if (flags.dryRun) return dryRun(session, reference, flags);
   const earlier = await recoverFirst(session, await backupsFolders(world), true);
   const meant = await meantBy(session, reference, flags);
+  assertDataWhole(earlier, meant.instance);
   const listener = chooseListener({ ...world.flags, stdout: world.stdout, stderr: world.stderr });
   const emit = emitTo(world, listener, meant.instance.name);
   const stopTelling = onInsisting(world, emit);

@@ -61,6 +61,8 @@ export interface JournalRestore {
   readonly from: string;
   readonly mounts: readonly JournalPutBack[];
   readonly devices: boolean;
+  /** Dumps that are loaded, by their path in the snapshot: `mounts` are those they change. */
+  readonly loads?: readonly string[];
   /** Folder name of the safety snapshot in the backups folder, as soon as it is complete. */
   readonly safety?: string;
   /** What became of the data, as soon as it is whole again. */

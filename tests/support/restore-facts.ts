@@ -87,6 +87,7 @@ export const factsOf = (
     declared: undefined,
     others: [],
     writable: new Set(stack.mounts.map(({ source }) => source)),
+    missing: new Set(),
     ...facts,
   };
 };

@@ -1,4 +1,4 @@
-import { formatBytes, formatCount } from '../../base/text/amount.ts';
+import { formatBytes, formatCount, plural } from '../../base/text/amount.ts';
 import type { PageOptions } from '../../base/text/page.ts';
 import { printable } from '../../base/text/printable.ts';
 import { planBack } from '../../copy/back/back.ts';
@@ -6,6 +6,7 @@ import type { BackPlan, BackTarget, Change } from '../../copy/back/types.ts';
 import { restoreToJson } from '../../plan/restore/json.ts';
 import { renderRestore } from '../../plan/restore/render.ts';
 import type { PlannedPutBack, RestorePlan } from '../../plan/restore/types.ts';
+import { type Loading, planLoads } from '../../run/restore/loads.ts';
 import { printJson, type Session } from '../session/session.ts';
 
 /** What putting one mount back would change. */
@@ -41,8 +42,8 @@ const previews = async (
   return found;
 };
 
-const targetOf = ({ method, source, create }: PlannedPutBack): BackTarget | undefined =>
-  method === 'host' && create === undefined ? { kind: 'host', path: source } : undefined;
+const targetOf = ({ method, source, create, isMissing }: PlannedPutBack): BackTarget | undefined =>
+  method === 'host' && create === undefined && !isMissing ? { kind: 'host', path: source } : undefined;
 
 const letters = { created: '+', replaced: '~', removed: '-', metadata: 'm' } as const;
 
@@ -60,6 +61,21 @@ const countsOf = ({ name, counts }: Preview): string => {
   return `  ${printable(name)}: ${changes}, ${formatCount(same)} as they are; ${formatBytes(bytes)} to write\n`;
 };
 
+const rows = (count: number | undefined): string => (count === undefined ? 'none' : formatCount(count));
+
+/** Which rows there are now and which the dump has; without --verbose only tables that differ. */
+const tablesOf = ({ source, preview }: Loading, isVerbose: boolean): string => {
+  const { service, database = source.dump.path } = source.dump;
+  const told = preview.tables.filter(({ now, dump }) => isVerbose || now !== dump);
+  const lines = told.map(({ schema, table, now, dump }) => {
+    const name = schema === undefined ? table : `${schema}.${table}`;
+    return `    ${printable(name)}: ${rows(now)} rows now, ${rows(dump)} in the dump\n`;
+  });
+  const same = preview.tables.length - told.length;
+  const rest = isVerbose || same === 0 ? '' : `    ${plural(same, 'table')} with as many rows as now\n`;
+  return `  ${printable(`${service} ${database}`)}: all of it is replaced\n${lines.join('')}${rest}`;
+};
+
 /** The plan and what it would change; with --verbose entry by entry. */
 export const tellPlan = async (session: Session, plan: RestorePlan, options: PageOptions): Promise<void> => {
   const { world } = session;
@@ -69,6 +85,11 @@ export const tellPlan = async (session: Session, plan: RestorePlan, options: Pag
     stdout.write(renderRestore(plan, options));
     if (plan.putBacks.length > 0) stdout.write('\nWould change, as it is now\n');
   }
+  const { engine, info } = session;
+  const tools = { engine, local: info.local, signal: world.signal };
+  const isPossible = plan.loads.length > 0 && plan.refusals.length === 0;
+  const loadings = isPossible ? await planLoads(tools, plan, 'dry_run') : [];
+  if (!flags.json && isPossible) stdout.write('\nWould be loaded\n');
   const found = await previews(session, plan, (mount, change) => {
     if (!flags.verbose) return;
     const { kind, path, type, size } = change;
@@ -78,8 +99,10 @@ export const tellPlan = async (session: Session, plan: RestorePlan, options: Pag
   if (flags.json)
     return printJson(world, {
       ...restoreToJson(plan),
+      loadPreviews: loadings.map(({ source, preview: { tables } }) => ({ path: source.dump.path, tables })),
       previews: found.map(({ name, counts }) => ({ name, counts: counts ?? null })),
       ...(flags.verbose ? { changes } : {}),
     });
+  for (const loading of loadings) stdout.write(tablesOf(loading, flags.verbose));
   for (const preview of found) stdout.write(countsOf(preview));
 };

@@ -1,7 +1,8 @@
-import { access, constants } from 'node:fs/promises';
+import { access, constants, lstat } from 'node:fs/promises';
 import { isInside } from '../../base/disk.ts';
-import { StackBackupError } from '../../base/errors.ts';
+import { errnoOf, StackBackupError } from '../../base/errors.ts';
 import type { Instance } from '../../config/types.ts';
+import { planBack } from '../../copy/back/back.ts';
 import { composeVersion } from '../../docker/compose.ts';
 import type { ContainerMount, Engine, VolumeDetails } from '../../docker/engine.ts';
 import { planRestore } from '../../plan/restore/plan.ts';
@@ -77,6 +78,16 @@ const writableOf = async (paths: readonly string[]): Promise<ReadonlySet<string>
   return new Set((await Promise.all(asked)).flat());
 };
 
+const missingOf = async (paths: readonly string[]): Promise<ReadonlySet<string>> => {
+  const asked = paths.map((path) =>
+    lstat(path).then(
+      () => [],
+      (error: unknown) => (errnoOf(error) === 'ENOENT' ? [path] : []),
+    ),
+  );
+  return new Set((await Promise.all(asked)).flat());
+};
+
 /** Compose is only asked where what the engine says does not answer where something belongs. */
 const needsFiles = (stack: Stack, manifest: Manifest): boolean =>
   manifest.mounts.some(
@@ -103,9 +114,23 @@ export const lookAround = async (
   const paths = [
     ...stack.mounts.map(({ source }) => source),
     ...[...volumes.values()].map(({ mountpoint }) => mountpoint),
+    ...[...(declared?.binds ?? [])],
   ];
+  const binds = manifest.mounts.flatMap(({ kind, name }) => (kind === 'bind' ? [name] : []));
+  const missing = info.local ? await missingOf(binds) : new Set<string>();
   const writable = info.local ? await writableOf([...new Set(paths)]) : new Set<string>();
-  return { instance, folder, manifest, stack, local: info.local, volumes, declared, others, writable };
+  return {
+    instance,
+    folder,
+    manifest,
+    stack,
+    local: info.local,
+    volumes,
+    declared,
+    others,
+    writable,
+    missing,
+  };
 };
 
 /** A snapshot, or all of them, must not lie in what is overwritten. */
@@ -122,6 +147,16 @@ const assertApart = async ({ folder, instance, putBacks }: RestorePlan): Promise
         );
 };
 
+/** A path that the snapshot does not have is told before anything is stopped. */
+const assertPaths = async (
+  { folder, putBacks, devices }: RestorePlan,
+  signal: AbortSignal,
+): Promise<void> => {
+  for (const { mount, method, source, paths, isMissing } of putBacks)
+    if (paths !== undefined && method === 'host' && source !== '' && !isMissing)
+      await planBack({ folder, mount }, { kind: 'host', path: source }, { paths, devices, signal });
+};
+
 /** look → decide → measure → plan. Nothing is changed, nothing is written. */
 export const plannedRestore = async (
   { world }: Session,
@@ -135,5 +170,6 @@ export const plannedRestore = async (
   const sizes = await sizesOf(rough.window, before?.bases, world.signal);
   const plan = planRestore(facts, choice, { sizes, before });
   await assertApart(plan);
+  await assertPaths(plan, world.signal);
   return plan;
 };

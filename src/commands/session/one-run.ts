@@ -1,4 +1,4 @@
-import type { ErrorCode } from '../../base/errors.ts';
+import { type ErrorCode, StackBackupError } from '../../base/errors.ts';
 import type { Emit, EventBody, Outcome, RunEvent } from '../../base/events.ts';
 import type { Instance } from '../../config/types.ts';
 import type { Listener } from '../../notify/choose.ts';
@@ -40,6 +40,20 @@ export const codesOf = ({ records, failures }: Recoveries): number[] => [
   ...records.filter(({ down }) => down.length > 0).map(() => exitCode.servicesDown),
   ...failures.map(({ error }) => codeOfError(error.code, undefined)),
 ];
+
+/**
+ * Neither a snapshot of data that is half restored is taken, nor is another one put over it: the journal of the
+ * restore that died would set it back afterwards.
+ */
+export const assertWhole = ({ records }: Recoveries, { name, project }: Instance): void => {
+  const half = records.find((one) => one.project === project && one.restore?.data === 'half-restored');
+  if (half === undefined) return;
+  throw new StackBackupError(
+    'services-down',
+    `the data of ${name} is half restored, since the restore ${half.run} could be brought to neither end`,
+    { next: 'Put right what it complains of, then `stack-backup recover`.' },
+  );
+};
 
 /** Listens for runs that began and did not end: a check that fails throws, and somebody has to end the run. */
 const openRun = (world: World, emit: Emit) => {

@@ -28,7 +28,7 @@ export const restoreToJson = (plan: RestorePlan) => ({
     kind: put.kind,
     name: put.name,
     method: put.method,
-    makes: put.create !== undefined,
+    makes: put.create !== undefined || put.isMissing === true,
     paths: put.paths?.map((path) => path.toString('base64')) ?? null,
     bytes: put.mount.bytes,
     files: put.mount.files,

@@ -2,10 +2,11 @@ import { StackBackupError } from '../../base/errors.ts';
 import type { Warning } from '../../base/events.ts';
 import type { ManifestDump } from '../../snapshot/types.ts';
 import { composeLabel } from '../../stack/labels.ts';
-import type { Stack } from '../../stack/types.ts';
+import type { Mount, Stack } from '../../stack/types.ts';
 import { neededFor, planBackup } from '../backup.ts';
 import type { BackupPlan } from '../types.ts';
 import { chooseMounts } from './choose.ts';
+import { othersRefusal, projectRefusal, servingOf, unguarded } from './refusals.ts';
 import { decideStops, type Overwritten, usedBy } from './stops.ts';
 import { targetOf } from './targets.ts';
 import type {
@@ -18,13 +19,15 @@ import type {
 } from './types.ts';
 
 /** Dumps that can be loaded again. */
-const loadable = ['postgres', 'sqlite'];
+const loadable = [
+  { kind: 'postgres', format: 'pg_dump custom' },
+  { kind: 'sqlite', format: 'sqlite' },
+];
 
 const chooseDumps = ({ manifest }: RestoreFacts, { services }: RestoreChoice): readonly ManifestDump[] => {
   const dumps = manifest.dumps.filter(
     (dump) =>
-      loadable.includes(dump.kind) &&
-      dump.format !== 'globals' &&
+      loadable.some((one) => one.kind === dump.kind && one.format === dump.format) &&
       (services.length === 0 || services.includes(dump.service)),
   );
   if (dumps.length === 0)
@@ -35,7 +38,7 @@ const chooseDumps = ({ manifest }: RestoreFacts, { services }: RestoreChoice): r
 };
 
 /** What the services of dumps have mounted: kept before, because loading changes it. */
-const mountsOfServices = ({ mounts }: Stack, services: readonly string[]): readonly Overwritten[] =>
+const mountsOfServices = ({ mounts }: Stack, services: readonly string[]): readonly Mount[] =>
   mounts.filter((mount) => mount.users.some((user) => user.writable && services.includes(user.service)));
 
 /** The stack with the containers of other projects that use the data, which are stopped with it. */
@@ -110,44 +113,6 @@ const warningsOf = (
       ]),
 ];
 
-const othersRefusal = (
-  found: readonly { readonly name: string; readonly uses: string }[],
-  { stopOthers }: RestoreChoice,
-): readonly string[] =>
-  stopOthers
-    ? []
-    : found.map(
-        ({ name, uses }) =>
-          `${name} uses ${uses} too, and is of another project: it is stopped for the restore only with --stop-others`,
-      );
-
-const projectRefusal = ({ instance, manifest }: RestoreFacts): readonly string[] =>
-  instance.project === manifest.project
-    ? []
-    : [
-        `the snapshot is of the Compose project ${manifest.project}, and ${instance.name} is ${instance.project}`,
-      ];
-
-/** What dumps need to be loaded into has to run. */
-const servingOf = (
-  { stack }: RestoreFacts,
-  loads: readonly ManifestDump[],
-): { readonly serving: readonly string[]; readonly refusals: readonly string[] } => {
-  const services = [
-    ...new Set(loads.filter(({ kind }) => kind === 'postgres').map(({ service }) => service)),
-  ];
-  const found = services.map((service) => ({
-    service,
-    container: stack.containers.find((one) => one.service === service && one.details.state === 'running'),
-  }));
-  return {
-    serving: found.flatMap(({ container }) => (container === undefined ? [] : [container.id])),
-    refusals: found.flatMap(({ service, container }) =>
-      container === undefined ? [`${service} does not run: a dump is loaded into a database that runs`] : [],
-    ),
-  };
-};
-
 const measured = (putBack: PlannedPutBack, { sizes }: SafetyFacts): PlannedPutBack => {
   const now = sizes.get(putBack.name);
   return now === undefined ? putBack : { ...putBack, now };
@@ -167,12 +132,14 @@ export const planRestore = (facts: RestoreFacts, choice: RestoreChoice, safety: 
     'putBack' in target ? [measured(target.putBack, safety)] : [],
   );
   const left = targets.flatMap((target) => ('leftOut' in target ? [target.leftOut] : []));
-  const overwritten = choice.fromDump
-    ? mountsOfServices(facts.stack, [...new Set(loads.map(({ service }) => service))])
-    : putBacks;
+  const guarded = mountsOfServices(facts.stack, [...new Set(loads.map(({ service }) => service))]);
+  const overwritten: readonly Overwritten[] = choice.fromDump ? guarded : putBacks;
   const { stack, found } = withOthers(facts, overwritten);
   const { revived, refusals, ...stops } = decideStops(stack, facts.manifest, overwritten);
-  const kept = choice.safety ? overwritten.map(({ name }) => name) : [];
+  const missing = putBacks.filter(({ isMissing }) => isMissing).map(({ name }) => name);
+  const kept = choice.safety
+    ? overwritten.map(({ name }) => name).filter((name) => !missing.includes(name))
+    : [];
   const { serving, refusals: notServing } = servingOf(facts, loads);
   return {
     instance: facts.instance,
@@ -181,6 +148,7 @@ export const planRestore = (facts: RestoreFacts, choice: RestoreChoice, safety: 
     putBacks,
     leftOut: left,
     loads,
+    guarded,
     window: windowOf(facts, stack, stops, kept, safety),
     revived,
     serving,
@@ -193,6 +161,7 @@ export const planRestore = (facts: RestoreFacts, choice: RestoreChoice, safety: 
       ...othersRefusal(found, choice),
       ...refusals,
       ...notServing,
+      ...unguarded(facts, choice, guarded),
     ],
   };
 };

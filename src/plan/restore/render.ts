@@ -36,7 +36,7 @@ const overwritten = ({ putBacks }: RestorePlan, width: number): readonly Line[] 
   table(
     putBacks.map((put): Cell[] => [
       put.name,
-      put.create === undefined ? { text: 'overwritten', tone: 'warn' } : 'made anew',
+      put.create === undefined && !put.isMissing ? { text: 'overwritten', tone: 'warn' } : 'made anew',
       formatBytes(put.mount.bytes),
       plural(put.mount.files, 'file'),
       wayOf(put),
@@ -71,7 +71,9 @@ const kept = ({ window, instance, putBacks }: RestorePlan, width: number): reado
       `${names.join(', ')} as it is now: a snapshot in ${instance.backups}, kept for seven days at least; \`stack-backup restore --undo ${instance.name}\` puts it back.`,
       width,
     );
-  const isNew = putBacks.every(({ create, isRemade }) => create !== undefined && isRemade === undefined);
+  const isNew = putBacks.every(
+    ({ create, isRemade, isMissing }) => isMissing || (create !== undefined && isRemade === undefined),
+  );
   return text(isNew ? 'Nothing: nothing is there yet.' : 'Nothing (--no-safety).', width);
 };
 
@@ -118,12 +120,10 @@ const listed = (names: readonly string[]): string =>
 
 /** What is asked before anything is done: it names what will be overwritten. */
 export const questionOf = ({ putBacks, loads, manifest, others: found }: RestorePlan): string => {
-  const old = putBacks
-    .filter(({ create, isRemade }) => create === undefined || isRemade)
-    .map(({ name }) => name);
-  const made = putBacks
-    .filter(({ create, isRemade }) => create !== undefined && !isRemade)
-    .map(({ name }) => name);
+  const isNew = ({ create, isRemade, isMissing }: PlannedPutBack): boolean =>
+    (create !== undefined && !isRemade) || isMissing === true;
+  const old = putBacks.filter((put) => !isNew(put)).map(({ name }) => name);
+  const made = putBacks.filter(isNew).map(({ name }) => name);
   const what = [
     ...(old.length === 0 ? [] : [`overwrite ${listed(old)}`]),
     ...(made.length === 0 ? [] : [`make ${listed(made)}`]),

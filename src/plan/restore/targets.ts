@@ -143,17 +143,33 @@ const volumeTarget = (facts: RestoreFacts, chosen: ChosenMount): Target => {
   return intoWhatIsThere(facts, chosen, { ...asMount, driver, options, labels, users: [], strangers: [] });
 };
 
+/** A bind that no container has now, but the compose files name. */
+const declaredBind = ({ writable }: RestoreFacts, { name }: ManifestMount): Mount => ({
+  kind: 'bind',
+  name,
+  source: name,
+  anonymous: false,
+  external: false,
+  onHost: writable.has(name),
+  driver: '',
+  options: {},
+  labels: {},
+  users: [],
+  strangers: [],
+});
+
 /** A path of the host comes out of a manifest: only one that the stack has today is written to. */
 const bindTarget = (facts: RestoreFacts, chosen: ChosenMount): Target => {
   const { mount } = chosen;
   const now = facts.stack.mounts.find((one) => one.kind === 'bind' && one.source === mount.name);
-  if (now?.onHost === true) return intoWhatIsThere(facts, chosen, now);
-  const isMissing = now !== undefined || facts.declared?.binds.has(mount.name) === true;
-  if (!isMissing)
+  const isNamed = now !== undefined || facts.declared?.binds.has(mount.name) === true;
+  if (!isNamed)
     return {
       refusal: `${mount.name} is a path of the host that ${facts.instance.project} does not mount today`,
     };
   if (!facts.local) return { refusal: `${mount.name} lies on the host of the engine, which is another one` };
+  if (!facts.missing.has(mount.name))
+    return intoWhatIsThere(facts, chosen, now ?? declaredBind(facts, mount));
   return {
     putBack: {
       mount,
@@ -161,8 +177,9 @@ const bindTarget = (facts: RestoreFacts, chosen: ChosenMount): Target => {
       name: mount.name,
       source: mount.name,
       method: 'host',
+      isMissing: true,
       ...(chosen.paths === undefined ? {} : { paths: chosen.paths }),
-      reason: 'a path that the compose files name',
+      reason: 'it is gone: a path that the compose files name',
     },
   };
 };

@@ -3,7 +3,7 @@ import type { Instance } from '../../config/types.ts';
 import type { Measured, TreeSize } from '../../copy/types.ts';
 import type { VolumeDetails } from '../../docker/engine.ts';
 import type { Manifest, ManifestDump, ManifestMount } from '../../snapshot/types.ts';
-import type { Stack, StackContainer } from '../../stack/types.ts';
+import type { Mount, Stack, StackContainer } from '../../stack/types.ts';
 import type { Declared } from '../../stack/volumes.ts';
 import type { Experience } from '../backup.ts';
 import type { BackupPlan } from '../types.ts';
@@ -42,6 +42,8 @@ export interface RestoreFacts {
   readonly others: readonly StackContainer[];
   /** Host paths that can be written. */
   readonly writable: ReadonlySet<string>;
+  /** Host paths of the snapshot's binds that are not there. */
+  readonly missing: ReadonlySet<string>;
 }
 
 /** A volume to make, as Compose would make it. */
@@ -58,6 +60,8 @@ export interface PlannedPutBack {
   readonly method: 'host' | 'api';
   /** The volume is made: it is not there, or can only be filled when it is new. */
   readonly create?: VolumeSpec;
+  /** A host path that is not there now. */
+  readonly isMissing?: true;
   /** It is there, and removed before it is made anew. */
   readonly isRemade?: true;
   /** Subtrees that are put back instead of all. */
@@ -83,6 +87,8 @@ export interface RestorePlan {
   readonly leftOut: readonly LeftOut[];
   /** Dumps that are loaded. */
   readonly loads: readonly ManifestDump[];
+  /** What they change: it is set back from the safety snapshot when they cannot be loaded. */
+  readonly guarded: readonly Mount[];
   /** What is stopped, and what of the present state is kept: the safety snapshot is a backup of its own. */
   readonly window: BackupPlan;
   /** Containers that had crashed where the snapshot has them running: they are started afterwards. */

@@ -28,7 +28,7 @@ const quietPhases: readonly Phase[] = [
 ];
 
 /** In these the data of a restore is neither the old nor the new. */
-const halfPhases: readonly Phase[] = ['restoring', 'rolling-back'];
+const halfPhases: readonly Phase[] = ['restoring', 'loading', 'rolling-back'];
 
 const isHalfRestored = ({ kind, phase }: Journal): boolean =>
   kind === 'restore' && halfPhases.includes(phase);

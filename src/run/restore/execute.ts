@@ -1,73 +1,25 @@
-import { StackBackupError } from '../../base/errors.ts';
+import type { StackBackupError } from '../../base/errors.ts';
 import type { RestorePlan } from '../../plan/restore/types.ts';
-import type { RunContext } from '../context.ts';
 import { copyWarm, entering, removeHolder, removePartial } from '../execute.ts';
 import { appendHistory } from '../history.ts';
 import type { JournalRestore } from '../journal.ts';
-import type { Release } from '../quiet/early.ts';
 import { confirmRunning } from '../quiet/start.ts';
 import { wayBackOf } from '../quiet/way-back.ts';
 import { closingEvents, type RunRecord, recordOf } from '../record.ts';
 import { startGuardian } from '../recovery/guardian.ts';
 import { stillDown } from '../recovery/left.ts';
 import { runVariable } from '../recovery/orphans.ts';
-import { type BackupTools, giveName, momentOf, newRun, openFolders, type Run } from '../run.ts';
-import { imagesOf, writeComposeRecord } from '../stages/compose-record.ts';
-import { copyAll, makeHolder, needsHolder, type Prepared } from '../stages/copy-stage.ts';
-import { manifestOf } from '../stages/describe.ts';
+import { type BackupTools, newRun, openFolders, type Run } from '../run.ts';
+import { makeHolder, needsHolder } from '../stages/copy-stage.ts';
 import { assertSpace, assertWritable } from '../stages/preflight.ts';
-import { finishFolder } from '../stages/publish.ts';
 import { asRunError, assertHome } from '../trouble.ts';
+import { goneForward, settleLoaded, tellUndo, withData } from './ending.ts';
+import { keepPresent, type RestoreOptions } from './keep.ts';
+import { planLoads } from './loads.ts';
 import { restoreOutcome, restoreRecord } from './record.ts';
 import { assertRoom } from './room.ts';
 import { journalled } from './volumes.ts';
 import { type Restoring, restoreWindow } from './window.ts';
-
-export interface RestoreOptions {
-  readonly toolVersion: string;
-  /** How long the safety snapshot is not to be removed, ms. */
-  readonly pinnedMs: number;
-}
-
-/** Nobody comes back while the present state is kept: the data is overwritten next. */
-const nobodyWaits: Release = { copying: () => undefined, copied: () => undefined, waiting: () => 0 };
-
-/** Copies what is about to be overwritten, and makes a complete snapshot of it before anything is. */
-const keepPresent =
-  ({ run, enter, state }: Restoring, prepared: Prepared, options: RestoreOptions) =>
-  async (context: RunContext): Promise<void> => {
-    const { plan, folder } = run;
-    const consistent = momentOf(run);
-    await enter('copying');
-    const copied = await copyAll(context, plan, folder, prepared, nobodyWaits);
-    await enter('securing');
-    const images = await imagesOf(context, plan);
-    await writeComposeRecord(folder, plan, images);
-    state.manifest = await finishFolder(context, plan, folder, copied, async ({ results, sums }) =>
-      manifestOf({
-        ...run.options,
-        pinnedUntil: new Date(run.started.getTime() + options.pinnedMs).toISOString(),
-        run: run.id,
-        snapshot: run.snapshot,
-        engine: run.tools.info,
-        started: run.started,
-        consistent,
-        finished: momentOf(run),
-        tick: context.clock.tick(),
-        plan,
-        ledger: run.ledger,
-        needs: run.needs,
-        copies: results,
-        hooks: run.hooks,
-        checks: [],
-        images,
-        sums,
-        warnings: [],
-      }),
-    );
-    state.path = await giveName(run);
-    state.restore = { ...state.restore, safety: run.snapshot };
-  };
 
 /** From the first effect to the last service that is back. */
 const work = async (restoring: Restoring, options: RestoreOptions): Promise<void> => {
@@ -84,42 +36,6 @@ const work = async (restoring: Restoring, options: RestoreOptions): Promise<void
   }
 };
 
-const undoCommand = ({ plan }: Restoring): string => `stack-backup restore --undo ${plan.instance.name}`;
-
-/** Whoever finds that a service does not come up on the restored data wants to know the way back. */
-const tellUndo = (restoring: Restoring): void => {
-  const { run, state } = restoring;
-  const isUnwell =
-    run.warnings.some(({ code }) => code === 'not-healthy') ||
-    [...run.ledger.values()].some(({ down }) => down !== undefined);
-  if (!isUnwell || state.data !== 'restored' || state.restore.safety === undefined) return;
-  const message = `the data stays restored; \`${undoCommand(restoring)}\` puts back what was there before`;
-  run.context.warn({ code: 'restored-unwell', message });
-};
-
-/** A failure that the restore survived: it went on to its end, because there was no way back. */
-const goneForward = ({ run, state }: Restoring, error: StackBackupError): undefined => {
-  const problems = state.problems.length === 0 ? '' : ` (${state.problems.join('; ')})`;
-  const message = `${error.message}; there was no way back${problems}, so it was gone on with: the snapshot is restored in whole`;
-  run.context.warn({ code: 'gone-forward', message });
-  return undefined;
-};
-
-/** In the words of what became of the data. */
-const withData = ({ state }: Restoring, error: StackBackupError): StackBackupError => {
-  const { code, message, cause, details, next } = error;
-  if (state.data === 'untouched') return error;
-  const words =
-    state.data === 'rolled-back'
-      ? 'the data is as it was before the restore'
-      : `the data is half restored: ${state.problems.join('; ')}`;
-  return new StackBackupError(code, `${message}; ${words}`, {
-    cause,
-    details,
-    ...(next === undefined ? {} : { next }),
-  });
-};
-
 const endOf = async (
   restoring: Restoring,
   options: RestoreOptions,
@@ -128,6 +44,7 @@ const endOf = async (
   try {
     await work(restoring, options);
     await confirmRunning(run.context, wayBackOf(run.plan, run.needs), run.ledger);
+    await settleLoaded(restoring);
     return undefined;
   } catch (thrown) {
     const error = await asRunError(run, opened, thrown);
@@ -156,11 +73,24 @@ const quietly = async (run: Run, code: string, what: string, step: () => Promise
 };
 
 /** The safety snapshot, or what there is of it. */
-const beginJournal = (plan: RestorePlan): JournalRestore => ({
-  from: plan.folder,
-  mounts: plan.putBacks.map(journalled),
-  devices: plan.devices,
+const beginJournal = ({ folder, putBacks, loads, guarded, devices }: RestorePlan): JournalRestore => ({
+  from: folder,
+  mounts: [
+    ...putBacks.map(journalled),
+    ...guarded.map(({ name, kind, source }) => ({
+      mount: name,
+      kind,
+      name,
+      source,
+      method: 'host' as const,
+    })),
+  ],
+  devices,
+  ...(loads.length === 0 ? {} : { loads: loads.map(({ path }) => path) }),
 });
+
+/** Names of what is loaded: another one for each run, and fit for a database. */
+const tokenOf = ({ id }: Run): string => id.slice(-22).replaceAll('-', '_');
 
 /**
  * Carries out a restore plan under its journal. Resolves with what became of it, good or bad: the data is
@@ -192,6 +122,7 @@ export const executeRestore = async (
   await assertWritable(instance.backups);
   await assertRoom(plan);
   context.signal.throwIfAborted();
+  const loadings = plan.loads.length === 0 ? [] : await planLoads(context, plan, tokenOf(run));
   const restore = beginJournal(plan);
   const opened = await openFolders(run, { kind: 'restore', restore });
   process.env[runVariable] = run.id; // children inherit it: a recovery finds those that outlive the run
@@ -200,6 +131,7 @@ export const executeRestore = async (
     run,
     opened,
     plan,
+    loadings,
     enter: entering(run, opened),
     state: { data: 'untouched', restore, problems: [] },
   };

@@ -1,4 +1,5 @@
-import { mkdir } from 'node:fs/promises';
+import { lstat, mkdir } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { syncFileSystem } from '../../base/disk.ts';
 import { messageOf, StackBackupError } from '../../base/errors.ts';
 import { putBack } from '../../copy/back/back.ts';
@@ -50,6 +51,12 @@ const targetOf = async (
   return { kind: 'host', path: to.source };
 };
 
+/** A bind that is gone: its folder, or the one that its file lies in. Docker would make it as well. */
+const makeMissing = async (copy: string, source: string): Promise<void> => {
+  const isFile = (await lstat(copy)).isFile() && !copy.endsWith('.tar.zst');
+  await mkdir(isFile ? dirname(source) : source, { recursive: true });
+};
+
 const putOne = async (
   context: RunContext,
   { folder, devices }: PutWork,
@@ -60,9 +67,7 @@ const putOne = async (
   const about = { mount: to.name, bytes: mount.bytes, entries: mount.entries };
   context.emit({ type: 'copy-started', ...about });
   try {
-    // A bind whose folder is gone: Docker would make it as well.
-    if (to.kind === 'bind' && mount.form === 'tree')
-      await mkdir(to.source, { recursive: true }).catch(() => undefined);
+    if (to.kind === 'bind' && to.created) await makeMissing(join(folder, mount.path), to.source);
     const result = await putBack({ folder, mount }, target, {
       devices,
       signal: context.signal,

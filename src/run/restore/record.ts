@@ -5,7 +5,7 @@ import type { RestoreRecord } from '../record.ts';
 
 /** What the history tells of a restore. */
 export const restoreRecord = (restore: JournalRestore, data: DataState): RestoreRecord => {
-  const { from, safety, mounts } = restore;
+  const { from, safety, mounts, loads } = restore;
   const paths = mounts.flatMap((mount) => mount.paths ?? []);
   return {
     from: basename(from),
@@ -15,6 +15,7 @@ export const restoreRecord = (restore: JournalRestore, data: DataState): Restore
     mounts: mounts.map(({ name }) => name),
     created: mounts.flatMap(({ name, created }) => (created === true ? [name] : [])),
     ...(paths.length === 0 ? {} : { paths }),
+    ...(loads === undefined ? {} : { dumps: loads }),
   };
 };
 

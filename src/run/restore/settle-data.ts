@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { removeTree } from '../../base/disk.ts';
 import { messageOf, StackBackupError } from '../../base/errors.ts';
 import type { DataState } from '../../base/events.ts';
 import { readManifest } from '../../snapshot/manifest.ts';
@@ -58,7 +59,8 @@ const rollBack = async (context: RunContext, { run, backups, restore }: HalfRest
   const ready: Put[] = [];
   for (const { mount, to } of puts) ready.push({ mount, to: await madeReady(context, to) });
   await putAll(context, { run, folder, puts: ready, devices: true });
-  for (const { name, created } of restore.mounts) if (created) await context.engine.removeVolume(name);
+  for (const { kind, name, source, created } of restore.mounts)
+    if (created) await (kind === 'volume' ? context.engine.removeVolume(name) : removeTree(source));
 };
 
 /** On to the end: what the snapshot has is put in place once more. */
@@ -104,6 +106,8 @@ export const settleData = async (interruptible: RunContext, half: HalfRestored):
   if (!isQuiet) return { data: 'half-restored', problems, stopped };
   if (canGoBack(half.restore) && (await attempt(() => rollBack(context, half))))
     return { data: 'rolled-back', problems, stopped };
-  const data = (await attempt(() => goForward(context, half))) ? 'restored' : 'half-restored';
+  // The files of a snapshot are not what its dumps would have made.
+  const isOn = half.restore.loads === undefined && (await attempt(() => goForward(context, half)));
+  const data = isOn ? 'restored' : 'half-restored';
   return { data, problems, stopped };
 };

@@ -1,3 +1,4 @@
+import { StackBackupError } from '../../base/errors.ts';
 import type { DataState } from '../../base/events.ts';
 import { heeding } from '../../base/wait/heed.ts';
 import type { RestorePlan } from '../../plan/restore/types.ts';
@@ -6,7 +7,7 @@ import type { RunContext } from '../context.ts';
 import type { Enter } from '../execute.ts';
 import type { JournalRestore } from '../journal.ts';
 import { patientContext } from '../quiet/back/patience.ts';
-import type { LedgerEntry } from '../quiet/ledger.ts';
+import type { Ledger, LedgerEntry } from '../quiet/ledger.ts';
 import { bringBack } from '../quiet/start.ts';
 import { quietDown } from '../quiet/stop.ts';
 import { assertUnchanged } from '../quiet/unchanged.ts';
@@ -15,6 +16,7 @@ import { holdPolicy } from '../quiet/window/hold.ts';
 import { watchStarts } from '../quiet/window/watch.ts';
 import type { OpenedRun, Run } from '../run.ts';
 import { needsHolder } from '../stages/copy-stage.ts';
+import { type Loading, loadAll } from './loads.ts';
 import { putAll } from './puts.ts';
 import { settleData } from './settle-data.ts';
 import { madeReady } from './volumes.ts';
@@ -25,6 +27,8 @@ export interface Restoring {
   readonly opened: OpenedRun;
   readonly plan: RestorePlan;
   readonly enter: Enter;
+  /** Of `--from-dump`. */
+  readonly loadings: readonly Loading[];
   readonly state: {
     data: DataState;
     /** As it stands in the journal. */
@@ -71,6 +75,30 @@ const putDataBack = async (context: RunContext, restoring: Restoring): Promise<v
   await putAll(context, { run: run.id, folder: plan.folder, puts, devices: plan.devices });
 };
 
+/** The databases run, and nobody who uses them, while the dumps are loaded. */
+const loadDumps = async (context: RunContext, restoring: Restoring): Promise<void> => {
+  const { run, opened, plan, enter, state, loadings } = restoring;
+  if (loadings.length === 0) return;
+  await enter('loading');
+  state.data = 'half-restored';
+  await opened.journal.enter('loading', { restore: state.restore });
+  const serving = new Map([...run.ledger].filter(([id]) => plan.serving.includes(id)));
+  await bringBack(context, wayBackOf(run.plan, run.needs), serving);
+  for (const { container, down } of serving.values())
+    if (down !== undefined)
+      throw new StackBackupError(
+        'restore-failed',
+        `${container.name} could not be started to load a dump: ${down}`,
+      );
+  await loadAll(context, plan, loadings);
+};
+
+/** Whoever runs already, to have dumps loaded, is not started again. */
+const notYetBack = ({ run, state }: Restoring): Ledger =>
+  state.data === 'restored'
+    ? new Map([...run.ledger].filter(([, { backAt, down }]) => backAt === undefined || down !== undefined))
+    : run.ledger;
+
 /** Data is whole, the old or the new: what ran may run again. */
 const enterStart = async ({ opened, run, state }: Restoring): Promise<void> => {
   state.restore = { ...state.restore, data: state.data };
@@ -99,7 +127,7 @@ const leaveDown = async (context: RunContext, { run, state, plan }: Restoring): 
   );
   const frozen = new Map([...run.ledger].filter(([, { container }]) => container.action === 'pause'));
   await bringBack(context, wayBackOf(run.plan, run.needs), frozen);
-  const names = plan.putBacks.map(({ name }) => name).join(', ');
+  const names = [...plan.putBacks, ...plan.guarded].map(({ name }) => name).join(', ');
   for (const entry of stopped)
     entry.down = `it was not started, because ${names} is half restored (${state.problems.join('; ')})`;
 };
@@ -120,18 +148,20 @@ export const restoreWindow = async (
   const patient = patientContext(context, plan.instance.limits.engine);
   const watching = new AbortController();
   const never = new AbortController().signal;
+  const isOurs = (id: string): boolean => ledger.get(id)?.startAskedAt !== undefined;
   try {
     const crashed = [...ledger.values()].filter(({ container }) => plan.revived.includes(container.id));
     const running = new Map([...ledger].filter(([id]) => !plan.revived.includes(id)));
     await quietDown(context, window, running, needs, never);
     await adoptCrashed(context, crashed, plan);
     const watch = await heeding(context.signal, () =>
-      watchStarts(context, patient.engine, window.stack.project, watching.signal, () => false),
+      watchStarts(context, patient.engine, window.stack.project, watching.signal, isOurs),
     );
     if (window.copies.length > 0) await keep(context);
     if (needsHolder(window)) await context.engine.removeHolders(run.id);
     await heeding(context.signal, () => assertUnchanged(patient, window, ledger, watch));
     await putDataBack(context, restoring);
+    await loadDumps(patient, restoring);
     await assertUnchanged(patient, window, ledger, watch);
     state.data = 'restored';
   } catch (error) {
@@ -142,7 +172,7 @@ export const restoreWindow = async (
     if (state.data === 'half-restored') await leaveDown(patient, restoring);
     else {
       if (state.data !== 'untouched') await enterStart(restoring);
-      await bringBack(patient, wayBackOf(window, needs), ledger);
+      await bringBack(patient, wayBackOf(window, needs), notYetBack(restoring));
     }
   }
 };

@@ -134,7 +134,7 @@ describe('planRestore: where it goes', () => {
       ]),
       binds: new Set(['/srv/uploads']),
     };
-    const found = plan(gone({ declared }));
+    const found = plan(gone({ declared, missing: new Set(['/srv/uploads']) }));
     expect(found.refusals).toEqual([]);
     expect(found.putBacks.map(({ name, method, create }) => [name, method, create?.options ?? null])).toEqual(
       [
@@ -254,8 +254,7 @@ describe('a restore plan', () => {
             }),
           ),
         );
-        const declared = { volumes: new Map(), binds: new Set(['/srv/uploads']) };
-        const found = plan(factsOf(stack, mounts, { declared }), { volumes });
+        const found = plan(factsOf(stack, mounts), { volumes });
         const overwritten = found.putBacks.map(({ name }) => name);
         expect(overwritten.toSorted()).toEqual(volumes.map((name) => `shop_${name}`).toSorted());
         const stopped = new Map(found.window.stopWaves.flat().map((one) => [one.id, one.action]));

@@ -1,0 +1,58 @@
+import type { ManifestDump } from '../../snapshot/types.ts';
+import type { Mount } from '../../stack/types.ts';
+import type { RestoreChoice, RestoreFacts } from './types.ts';
+
+/** Who is of another project is not stopped unasked. */
+export const othersRefusal = (
+  found: readonly { readonly name: string; readonly uses: string }[],
+  { stopOthers }: RestoreChoice,
+): readonly string[] =>
+  stopOthers
+    ? []
+    : found.map(
+        ({ name, uses }) =>
+          `${name} uses ${uses} too, and is of another project: it is stopped for the restore only with --stop-others`,
+      );
+
+/** A snapshot goes back where it came from. */
+export const projectRefusal = ({ instance, manifest }: RestoreFacts): readonly string[] =>
+  instance.project === manifest.project
+    ? []
+    : [
+        `the snapshot is of the Compose project ${manifest.project}, and ${instance.name} is ${instance.project}`,
+      ];
+
+/** A load that fails, or dies, is undone by putting back what was kept: that has to be there, and to be possible. */
+export const unguarded = (
+  { writable }: RestoreFacts,
+  { fromDump, safety, paths }: RestoreChoice,
+  guarded: readonly Mount[],
+): readonly string[] => [
+  ...(fromDump && !safety ? ['a dump is loaded only with a safety snapshot: leave out --no-safety'] : []),
+  ...(fromDump && paths.length > 0 ? ['a dump is loaded in whole: leave out --path'] : []),
+  ...guarded.flatMap(({ name, source, onHost }) =>
+    onHost && writable.has(source)
+      ? []
+      : [`${name} cannot be written under a path of this host, so a load could not be undone`],
+  ),
+];
+
+/** What dumps need to be loaded into has to run. */
+export const servingOf = (
+  { stack }: RestoreFacts,
+  loads: readonly ManifestDump[],
+): { readonly serving: readonly string[]; readonly refusals: readonly string[] } => {
+  const services = [
+    ...new Set(loads.filter(({ kind }) => kind === 'postgres').map(({ service }) => service)),
+  ];
+  const found = services.map((service) => ({
+    service,
+    container: stack.containers.find((one) => one.service === service && one.details.state === 'running'),
+  }));
+  return {
+    serving: found.flatMap(({ container }) => (container === undefined ? [] : [container.id])),
+    refusals: found.flatMap(({ service, container }) =>
+      container === undefined ? [`${service} does not run: a dump is loaded into a database that runs`] : [],
+    ),
+  };
+};
