@@ -9,7 +9,7 @@ import type { Journal } from '../journal.ts';
 import { defaultEngineMs, patientContext } from '../quiet/back/patience.ts';
 import { type Ledger, newLedger } from '../quiet/ledger.ts';
 import { bringBack } from '../quiet/start.ts';
-import type { SettledData } from '../restore/settle-data.ts';
+import type { SettledData } from '../restore/data/settle-data.ts';
 import { judge } from './back/judge.ts';
 import { postStartOf } from './back/post-start.ts';
 import type { Found } from './journals.ts';
@@ -101,7 +101,7 @@ const settledData = async (
 ): Promise<SettledData | undefined> => {
   if (found === undefined || !isHalfRestored(journal)) return undefined;
   // Loaded only now: few runs that die are restores, and the services of all others do not wait for it.
-  const { settleDead } = await import('../restore/dead.ts');
+  const { settleDead } = await import('../restore/data/dead.ts');
   return settleDead(journal, context, found);
 };
 

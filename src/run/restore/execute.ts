@@ -13,12 +13,12 @@ import { type BackupTools, newRun, openFolders, type Run } from '../run.ts';
 import { makeHolder, needsHolder } from '../stages/copy-stage.ts';
 import { assertSpace, assertWritable } from '../stages/preflight.ts';
 import { asRunError, assertHome } from '../trouble.ts';
+import { journalled } from './data/volumes.ts';
 import { goneForward, settleLoaded, tellUndo, withData } from './ending.ts';
 import { keepPresent, type RestoreOptions } from './keep.ts';
 import { planLoads } from './loads.ts';
 import { restoreOutcome, restoreRecord } from './record.ts';
 import { assertRoom } from './room.ts';
-import { journalled } from './volumes.ts';
 import { type Restoring, restoreWindow } from './window.ts';
 
 /** From the first effect to the last service that is back. */

@@ -16,10 +16,10 @@ import { holdPolicy } from '../quiet/window/hold.ts';
 import { watchStarts } from '../quiet/window/watch.ts';
 import type { OpenedRun, Run } from '../run.ts';
 import { needsHolder } from '../stages/copy-stage.ts';
+import { putAll } from './data/puts.ts';
+import { settleData } from './data/settle-data.ts';
+import { madeReady } from './data/volumes.ts';
 import { type Loading, loadAll } from './loads.ts';
-import { putAll } from './puts.ts';
-import { settleData } from './settle-data.ts';
-import { madeReady } from './volumes.ts';
 
 /** A restore under way. What changes as it goes on stands in `state`. */
 export interface Restoring {

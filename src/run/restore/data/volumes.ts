@@ -1,10 +1,10 @@
 import { access, constants } from 'node:fs/promises';
-import { StackBackupError } from '../../base/errors.ts';
-import type { Engine } from '../../docker/engine.ts';
-import type { PlannedPutBack, VolumeSpec } from '../../plan/restore/types.ts';
-import { redactOptions } from '../../stack/redact.ts';
-import type { RunContext } from '../context.ts';
-import type { JournalPutBack } from '../journal.ts';
+import { StackBackupError } from '../../../base/errors.ts';
+import type { Engine } from '../../../docker/engine.ts';
+import type { PlannedPutBack, VolumeSpec } from '../../../plan/restore/types.ts';
+import { redactOptions } from '../../../stack/redact.ts';
+import type { RunContext } from '../../context.ts';
+import type { JournalPutBack } from '../../journal.ts';
 
 /** What a journal keeps of a mount that is put back: enough to do it again, and no password. */
 export const journalled = (planned: PlannedPutBack): JournalPutBack => {

@@ -1,12 +1,12 @@
 import { lstat, mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { syncFileSystem } from '../../base/disk.ts';
-import { messageOf, StackBackupError } from '../../base/errors.ts';
-import { putBack } from '../../copy/back/back.ts';
-import type { BackTarget } from '../../copy/back/types.ts';
-import type { ManifestMount } from '../../snapshot/types.ts';
-import type { RunContext } from '../context.ts';
-import type { JournalPutBack } from '../journal.ts';
+import { syncFileSystem } from '../../../base/disk.ts';
+import { messageOf, StackBackupError } from '../../../base/errors.ts';
+import { putBack } from '../../../copy/back/back.ts';
+import type { BackTarget } from '../../../copy/back/types.ts';
+import type { ManifestMount } from '../../../snapshot/types.ts';
+import type { RunContext } from '../../context.ts';
+import type { JournalPutBack } from '../../journal.ts';
 
 /** A mount of a snapshot and where it goes: ready to be written. */
 export interface Put {

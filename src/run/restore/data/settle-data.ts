@@ -1,10 +1,10 @@
 import { join } from 'node:path';
-import { removeTree } from '../../base/disk.ts';
-import { messageOf, StackBackupError } from '../../base/errors.ts';
-import type { DataState } from '../../base/events.ts';
-import { readManifest } from '../../snapshot/manifest.ts';
-import type { RunContext } from '../context.ts';
-import type { JournalContainer, JournalPutBack, JournalRestore } from '../journal.ts';
+import { removeTree } from '../../../base/disk.ts';
+import { messageOf, StackBackupError } from '../../../base/errors.ts';
+import type { DataState } from '../../../base/events.ts';
+import { readManifest } from '../../../snapshot/manifest.ts';
+import type { RunContext } from '../../context.ts';
+import type { JournalContainer, JournalPutBack, JournalRestore } from '../../journal.ts';
 import { type Put, putAll } from './puts.ts';
 import { madeReady } from './volumes.ts';
 

@@ -1,7 +1,7 @@
-import { messageOf } from '../../base/errors.ts';
-import type { RunContext } from '../context.ts';
-import { type Journal, writeJournal } from '../journal.ts';
-import type { Found } from '../recovery/journals.ts';
+import { messageOf } from '../../../base/errors.ts';
+import type { RunContext } from '../../context.ts';
+import { type Journal, writeJournal } from '../../journal.ts';
+import type { Found } from '../../recovery/journals.ts';
 import { type SettledData, settleData } from './settle-data.ts';
 
 /**
