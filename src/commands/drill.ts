@@ -62,6 +62,7 @@ const drillOne = async (session: Session, target: DrillTarget, flags: DrillFlags
       instance: instance.name,
       settings: instance.drill,
       hooks: instance.hooks,
+      checks: instance.checks,
       folder,
       manifest,
       backups: instance.backups,

@@ -54,13 +54,11 @@ const modelFor = (drill: Drill, { services, data }: Prepared, { allowed, key }: 
 };
 
 /** Everything between the journal and the removal. What it has measured stands in `measures` also when it fails. */
-const work = async (
-  drill: Drill,
-  prepared: Prepared,
-  secrecy: Secrecy,
-  journal: JournalFile,
-  measures: Measures,
-): Promise<void> => {
+const work = async (drill: Drill, journal: JournalFile, measures: Measures): Promise<void> => {
+  const { source, settings } = drill.task;
+  const allowed = source.isTrusted ? settings.secrets : 'none';
+  const secrecy: Secrecy = { allowed, key: randomBytes(32) };
+  const prepared = await prepare(drill, secrecy);
   const { data, services } = prepared;
   const watch = new Stopwatch(drill.tools.clock, drill.tick);
   await journal.enter('restoring');
@@ -81,13 +79,11 @@ const work = async (
 
 const workOf = async (
   drill: Drill,
-  prepared: Prepared,
-  secrecy: Secrecy,
   journal: JournalFile,
   measures: Measures,
 ): Promise<StackBackupError | undefined> => {
   try {
-    await work(drill, prepared, secrecy, journal, measures);
+    await work(drill, journal, measures);
     return undefined;
   } catch (thrown) {
     const { signal } = drill.tools;
@@ -118,24 +114,19 @@ const tell = async ({ task }: Drill, { record, checks }: DrillEnd): Promise<void
 
 /**
  * Puts a snapshot back into a closed sandbox, looks at it, tells history and runbook, and removes everything
- * again, however it ended. Nothing of the original is touched, and nothing in the sandbox reaches it. Rejects
- * for what is found before the drill has made anything (`image-missing`, `space-short`, `backups-unusable`);
- * everything later is in the answer.
+ * again, however it ended. Nothing of the original is touched, and nothing in the sandbox reaches it. How it
+ * ended is in the answer; rejects (`backups-unusable`) only when it cannot even begin.
  */
 export const runDrill = async (task: DrillTask, tools: DrillTools): Promise<DrillEnd> => {
   const drill = newDrill(task, tools);
-  const allowed = task.source.isTrusted ? task.settings.secrets : 'none';
-  const secrecy: Secrecy = { allowed, key: randomBytes(32) };
-  const prepared = await prepare(drill, secrecy);
-  tools.signal.throwIfAborted();
   await using lock = await acquireLock(lockOf(tools.info.id, drill.id), task.instance, drill.started);
   lock.describe('a drill');
   const journal = await openDrill(drill);
   const measures: Measures = { bytes: 0, files: 0 };
-  const error = await workOf(drill, prepared, secrecy, journal, measures);
-  const isKept = task.keep && error?.code !== 'interrupted';
+  const error = await workOf(drill, journal, measures);
+  const isKept = task.keep && error?.code !== 'interrupted' && measures.restoredMs !== undefined;
   const left = isKept ? undefined : await removed(drill);
-  const end = endOf(drill, measures, error ?? left);
+  const end = endOf(drill, measures, error ?? left, isKept);
   await tell(drill, end);
   if (left === undefined) await journal.close();
   else await journal.leave('failed', [], 'cleaning-up');

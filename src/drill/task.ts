@@ -1,4 +1,5 @@
 import type { Clock } from '../base/clock.ts';
+import type { Check } from '../config/checks/types.ts';
 import type { DrillSettings } from '../config/drill/types.ts';
 import type { HookConfig } from '../config/types.ts';
 import type { Engine, EngineInfo } from '../docker/engine.ts';
@@ -19,6 +20,8 @@ export interface DrillTask {
   readonly instance: string;
   readonly settings: DrillSettings;
   readonly hooks: readonly HookConfig[];
+  /** Of the configuration: what the snapshot answered stands in its manifest. */
+  readonly checks: readonly Check[];
   /** Absolute path of the snapshot. */
   readonly folder: string;
   readonly manifest: Manifest;

@@ -4,6 +4,7 @@ import type { ContainerDetails } from '../../docker/engine.ts';
 import { loadableDumps } from '../../hooks/load/load.ts';
 import type { LoadContext, LoadSource } from '../../hooks/load/types.ts';
 import { mountOver } from '../../hooks/sqlite/place.ts';
+import { asContainer } from '../sandbox/container.ts';
 import type { Drill } from '../task.ts';
 
 /** Dumps of the services that take part, by kind. */
@@ -23,10 +24,9 @@ export const contextFor = (
   details: ContainerDetails,
 ): LoadContext => {
   const hook = task.hooks.find(({ name, kind }) => name === dump.hook && kind === dump.kind);
-  const { id, name } = details;
   return {
     engine: tools.engine,
-    container: { id, name, service: dump.service, number: 1, oneOff: false, details },
+    container: asContainer(dump.service, details),
     hostPaths: tools.info.local,
     hook: hook?.kind === 'postgres' ? withoutPassword(hook) : hook,
     signal: tools.signal,

@@ -3,27 +3,23 @@ import { StackBackupError } from '../../base/errors.ts';
 import { run } from '../../base/process.ts';
 import { type BackTarget, putBack } from '../../copy/back/back.ts';
 import { gentle } from '../../copy/gentle.ts';
-import type { DataPlan, Restore } from '../plan/types.ts';
+import type { DataPlan } from '../plan/types.ts';
 import type { Drill } from '../task.ts';
+import { putFileBack } from './single.ts';
 
 /** Where a helper container has the volume that is filled through it. */
 const inHolder = '/volume';
 
 const targetOf = async (
   { id, tools }: Drill,
-  { to }: Restore,
+  volume: string,
   path: string | undefined,
 ): Promise<BackTarget> => {
-  if (to.kind === 'file') return { kind: 'host', path: to.path };
   if (path !== undefined) return { kind: 'host', path };
-  const mounts = [{ kind: 'volume', source: to.name, target: inHolder, readOnly: false }] as const;
+  const mounts = [{ kind: 'volume', source: volume, target: inHolder, readOnly: false }] as const;
   const holder = await tools.engine.createHolder({ run: id, mounts });
   return { kind: 'api', engine: tools.engine, holder, path: inHolder };
 };
-
-/** A single file is put back into a file that is there. */
-const makeFile = ({ to }: Restore): Promise<void> =>
-  to.kind === 'file' ? writeFile(to.path, '', { flag: 'wx', mode: 0o600 }) : Promise.resolve();
 
 const copyFrom = async (drill: Drill, from: string, to: string): Promise<void> => {
   const copy = await run(await gentle(['cp', '-a', '--reflink=auto', '--', from, to]), {
@@ -67,13 +63,14 @@ export const restoreData = async (
   paths: ReadonlyMap<string, string>,
 ): Promise<void> => {
   const { tools, task } = drill;
-  for (const restore of plan.restores) {
-    const { mount, to } = restore;
+  for (const { mount, to } of plan.restores) {
     tools.signal.throwIfAborted();
     tools.say(`putting back ${mount.name}`);
-    await makeFile(restore);
-    const target = await targetOf(drill, restore, to.kind === 'volume' ? paths.get(to.name) : undefined);
-    await putBack({ folder: task.folder, mount }, target, { signal: tools.signal });
+    if (to.kind === 'file') await putFileBack(task.folder, mount, to.path, tools.signal);
+    else {
+      const target = await targetOf(drill, to.name, paths.get(to.name));
+      await putBack({ folder: task.folder, mount }, target, { signal: tools.signal });
+    }
   }
   await placeOthers(drill, plan, paths);
 };

@@ -2,6 +2,7 @@ import { lstat } from 'node:fs/promises';
 import { freeSpace } from '../../base/disk.ts';
 import { StackBackupError } from '../../base/errors.ts';
 import { formatBytes } from '../../base/text/amount.ts';
+import { assertInside } from '../../copy/back/wanted/inside.ts';
 import type { Manifest } from '../../snapshot/types.ts';
 import { landmarksOf } from '../data/landmarks.ts';
 import { servicesFor } from '../model/names.ts';
@@ -85,6 +86,7 @@ const copyFacts = async (drill: Drill, manifest: Manifest) => {
   const blank = new Set<string>();
   const services = dumped(drill);
   for (const mount of manifest.mounts) {
+    await assertInside({ folder: drill.task.folder, mount });
     const { isSingle, holdsPostgres } = await landmarksOf(drill.task.folder, mount);
     if (isSingle) single.add(mount.name);
     if (holdsPostgres && mount.users.some(({ service }) => services.has(service))) blank.add(mount.name);
@@ -98,8 +100,8 @@ const takingPart = ({ task }: Drill, model: Json): readonly SandboxService[] =>
   );
 
 /**
- * Looks at everything that a drill needs and decides what goes where. Nothing is written. Rejects with
- * `image-missing` or `space-short`.
+ * Looks at everything that a drill needs and decides what goes where. Nothing is made. Rejects with
+ * `image-missing`, `space-short`, or `verify-failed` for a snapshot that names what is not in it.
  */
 export const prepare = async (drill: Drill, secrecy: Secrecy): Promise<Prepared> => {
   const { task, scratch, id } = drill;

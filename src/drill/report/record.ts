@@ -14,7 +14,12 @@ const outcomeOf = (failed: number, error: StackBackupError | undefined): DrillRe
 };
 
 /** What the history, the runbook and whoever asked are told of a drill that is over. */
-export const endOf = (drill: Drill, measures: Measures, error: StackBackupError | undefined): DrillEnd => {
+export const endOf = (
+  drill: Drill,
+  measures: Measures,
+  error: StackBackupError | undefined,
+  isKept: boolean,
+): DrillEnd => {
   const { task, tools, started, checks } = drill;
   const failures = checks.filter(({ ok }) => !ok);
   const totalMs = Math.round(tools.clock.tick() - drill.tick);
@@ -56,7 +61,7 @@ export const endOf = (drill: Drill, measures: Measures, error: StackBackupError 
       bytes,
       files,
       observations: drill.observations,
-      ...(task.keep && error?.code !== 'interrupted' ? { kept: true as const } : {}),
+      ...(isKept ? { kept: true as const } : {}),
     },
   };
 };

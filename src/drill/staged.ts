@@ -1,0 +1,72 @@
+import type { CheckResult } from '../run/drill/record.ts';
+import { askInSandbox, notAsked } from './checks/configured.ts';
+import { awaitHealth, containersOf } from './checks/health.ts';
+import { rowsChecks } from './checks/rows.ts';
+import { contextFor, dumpsOf } from './data/databases.ts';
+import { loadOne } from './data/load.ts';
+import { letIn } from './data/postgres.ts';
+import { inDependencyOrder } from './plan/order.ts';
+import { reloadServer } from './sandbox/reload.ts';
+import { startServices } from './sandbox/start.ts';
+import type { Starting } from './start.ts';
+
+/** Compose says what it could not do; the services themselves say it, too, once they are looked at. */
+export const noteComplaint = ({ drill }: Starting, complaint: string | undefined): void => {
+  if (complaint !== undefined) drill.observations.push(`docker compose: ${complaint}`);
+};
+
+export const hasFailed = (checks: readonly CheckResult[]): boolean => checks.some(({ ok }) => !ok);
+
+/** Checks of the configuration that are asked in a running service. */
+const asksOf = ({ drill }: Starting, service: string) =>
+  drill.task.checks.filter((check) => check.kind !== 'sqlite' && check.service === service);
+
+/** A fresh server made its own rules when it began: they are opened, too, then the dumps are loaded. */
+const loadInto = async ({ drill, paths }: Starting, service: string, container: string): Promise<void> => {
+  for (const path of paths.values()) await letIn(path);
+  await reloadServer(drill.tools.engine, container, drill.tools.signal);
+  const details = await drill.tools.engine.inspect(container);
+  for (const source of dumpsOf(drill, 'postgres', new Set([service]))) {
+    drill.tools.say(`loading ${source.dump.path}`);
+    drill.checks.push(await loadOne(contextFor(drill, source, details), source));
+  }
+};
+
+/** Counts and asks in a service that runs while those that use it do not. */
+const lookInto = async (starting: Starting, service: string): Promise<void> => {
+  const { drill, watch } = starting;
+  const details = (await containersOf(drill)).get(service);
+  if (details === undefined) return;
+  if (drill.task.data === 'dumps') await loadInto(starting, service, details.id);
+  await watch.beside(async () => {
+    for (const source of dumpsOf(drill, 'postgres', new Set([service]))) {
+      const context = contextFor(drill, source, details);
+      drill.checks.push(...(await rowsChecks(context, source, drill.task.settings.ignoreRows)));
+    }
+    for (const check of asksOf(starting, service))
+      drill.checks.push(await askInSandbox(drill, check, details));
+  });
+};
+
+const comesUp = async (starting: Starting, service: string): Promise<boolean> => {
+  const { drill, model } = starting;
+  noteComplaint(starting, await startServices(drill, model, [service]));
+  return !hasFailed(await awaitHealth(drill, [service], drill.task.settings.health));
+};
+
+/**
+ * Starts one after the other the services whose data is looked at, each with what it needs: those that use it
+ * are not there yet, so what is found in it is what came back. When one does not come up, the rest is not tried.
+ */
+export const startStaged = async (starting: Starting): Promise<void> => {
+  const { drill, model, services } = starting;
+  const taking = new Set(services);
+  const dumped = dumpsOf(drill, 'postgres', taking).map(({ dump }) => dump.service);
+  const asked = services.filter((service) => asksOf(starting, service).length > 0);
+  let isUp = true;
+  for (const service of inDependencyOrder(model, [...new Set([...dumped, ...asked])])) {
+    isUp &&= await comesUp(starting, service);
+    if (isUp) await lookInto(starting, service);
+    else drill.checks.push(...asksOf(starting, service).map(notAsked));
+  }
+};

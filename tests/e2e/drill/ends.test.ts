@@ -1,0 +1,143 @@
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { run } from '../../../src/base/process.ts';
+import { readManifest, writeManifest } from '../../../src/snapshot/manifest.ts';
+import { composeText, idle, snapshotsIn, writeConfig } from '../../support/backups.ts';
+import { docker } from '../../support/containers.ts';
+import { clean, type DrillJson, drillsIn, leftBy, sandboxOf } from '../../support/drill/sandboxes.ts';
+import { runTool, type ScratchStack, scratchStack, spawnTool } from '../../support/scratch.ts';
+
+/** Healthy in the original. In a drill, which sets MODE, it never is: a drill of it waits for as long as it may. */
+const services = {
+  it: idle({
+    environment: { MODE: 'live', API_TOKEN: 'the-original-token' },
+    healthcheck: { test: ['CMD-SHELL', '[ "$$MODE" = live ]'], interval: '500ms', retries: 3 },
+    volumes: ['data:/data'],
+  }),
+};
+const never = { environment: { it: { MODE: 'drill' } } };
+
+/** As somebody does who takes a snapshot elsewhere, with all its times and owners. */
+const carry = async (snapshot: string, to: string): Promise<void> => {
+  await mkdir(dirname(to), { recursive: true });
+  const copy = await run(['cp', '-a', '--', snapshot, to]);
+  if (copy.exitCode !== 0) throw new Error(copy.stderr);
+};
+
+describe('a drill that does not come to a good end', () => {
+  let stack: ScratchStack;
+  let backups: string;
+  const configure = (drill: object) =>
+    writeConfig(stack.folder, { it: { project: stack.project, compose_files: ['compose.yaml'], drill } });
+  const tool = (...args: readonly string[]) => runTool(args, { cwd: stack.folder });
+
+  beforeAll(async () => {
+    stack = await scratchStack(composeText(services, { volumes: { data: {} } }));
+    backups = join(stack.folder, 'backups');
+    await stack.up('--wait');
+    await docker('exec', await stack.container('it'), 'sh', '-c', 'echo precious >/data/file');
+    await configure(never);
+    const ended = await tool('it');
+    expect(ended, ended.stderr).toMatchObject({ exitCode: 0 });
+  });
+  afterAll(() => stack?.down());
+
+  it('must say which service did not get healthy, and leave nothing behind', async () => {
+    await configure({ ...never, health: '2s' });
+    const ended = await tool('drill', 'it', '--json');
+    const said = JSON.parse(ended.stdout) as DrillJson;
+    expect(ended.exitCode).toBe(6);
+    expect(said).toMatchObject({ outcome: 'failed', checks: { failed: 1 } });
+    expect(said.failures).toMatchObject([{ kind: 'health', about: 'it' }]);
+    expect(said.failures[0]?.message).toMatch(/it was healthy before/);
+    expect(await leftBy(said.run, backups)).toEqual(clean);
+    expect((await drillsIn(backups)).at(-1)).toMatchObject({ run: said.run, outcome: 'failed' });
+  });
+
+  it('must remove everything after Ctrl-C', async () => {
+    await configure(never);
+    await using drill = spawnTool(['drill', 'it'], { cwd: stack.folder });
+    await drill.line(/starting the services/);
+    drill.kill('SIGINT');
+    const ended = await drill.ended;
+    expect(ended, ended.stderr).toMatchObject({ exitCode: 130 });
+    const last = (await drillsIn(backups)).at(-1);
+    expect(last).toMatchObject({ outcome: 'interrupted', error: { code: 'interrupted' } });
+    expect(await leftBy(last?.run ?? '', backups)).toEqual(clean);
+  });
+
+  it('must be cleaned up behind when it was killed, by recover', async () => {
+    await configure(never);
+    await using drill = spawnTool(['drill', 'it'], { cwd: stack.folder });
+    await drill.line(/starting the services/);
+    drill.kill('SIGKILL');
+    await drill.ended;
+    const [journal] = (await leftBy('', backups)).files.filter((name) => name.endsWith('.json'));
+    const id = basename(journal ?? '', '.json');
+    expect((await sandboxOf(id)).volumes).not.toEqual([]);
+    const before = (await stack.ps()).map(({ id, startedAt }) => ({ id, startedAt }));
+    const recovered = await tool('recover');
+    expect(recovered, recovered.stderr).toMatchObject({ exitCode: 0 });
+    expect(await leftBy(id, backups)).toEqual(clean);
+    expect((await drillsIn(backups)).at(-1)).toMatchObject({
+      run: id,
+      outcome: 'failed',
+      error: { code: 'died' },
+    });
+    expect((await stack.ps()).map(({ id, startedAt }) => ({ id, startedAt }))).toEqual(before);
+  });
+
+  it('must name an image that is not here', async () => {
+    const [snapshot = ''] = await snapshotsIn(backups);
+    const elsewhere = join(stack.folder, 'other', basename(snapshot));
+    await carry(snapshot, elsewhere);
+    const manifest = await readManifest(elsewhere);
+    const imageId = `sha256:${'0'.repeat(64)}`;
+    const containers = manifest.containers.map((container) => ({ ...container, imageId }));
+    await writeManifest(elsewhere, { ...manifest, containers });
+    const ended = await tool('drill', 'it', '--backups', join(stack.folder, 'other'));
+    expect(ended.exitCode).toBe(1);
+    expect(ended.stderr).toMatch(/image of service it is not on this engine.*debian:bookworm-slim/);
+  });
+
+  it('must give a snapshot from elsewhere nothing of this machine, whatever its model asks for', async () => {
+    const [snapshot = ''] = await snapshotsIn(backups);
+    const elsewhere = join(stack.folder, 'carried', basename(snapshot));
+    await carry(snapshot, elsewhere);
+    const path = join(elsewhere, 'compose/model.json');
+    const model = JSON.parse(await readFile(path, 'utf8')) as { services: { it: object } };
+    Object.assign(model.services.it, {
+      privileged: true,
+      pid: 'host',
+      cap_add: ['ALL'],
+      ports: [{ target: 80, published: '0' }],
+      volumes: [{ type: 'bind', source: '/etc', target: '/host', read_only: true }],
+      environment: { MODE: 'live', HOST_PATH: `$${'{PATH}'}` },
+    });
+    await writeFile(path, JSON.stringify(model));
+    await configure({ secrets: 'all' });
+    const ended = await tool('drill', elsewhere, '--keep', '--json');
+    expect(ended, ended.stderr).toMatchObject({ exitCode: 0 });
+    const { run: id, observations } = JSON.parse(ended.stdout) as DrillJson;
+    const { containers } = await sandboxOf(id);
+    const [inspected] = JSON.parse(await docker('inspect', ...containers)) as readonly {
+      readonly HostConfig: object;
+      readonly Mounts: readonly { readonly Name: string }[];
+      readonly Config: { readonly Env: readonly string[] };
+    }[];
+    expect(inspected?.HostConfig).toMatchObject({
+      Privileged: false,
+      PidMode: '',
+      CapAdd: null,
+      PortBindings: {},
+      NetworkMode: `${id}_default`,
+    });
+    expect(inspected?.Mounts.map(({ Name }) => Name)).toEqual([`${id}_1`]);
+    expect(inspected?.Config.Env).toContain(`HOST_PATH=$${'{PATH}'}`);
+    expect(observations.join('\n')).toMatch(/lies in no backups folder/);
+    expect(await docker('exec', containers[0] ?? '', 'cat', '/data/file')).toBe('precious');
+    expect(await tool('drill', '--remove', id)).toMatchObject({ exitCode: 0, stdout: `removed ${id}\n` });
+    expect((await leftBy(id, backups)).engine).toEqual(clean.engine);
+  });
+});
