@@ -1,7 +1,7 @@
 import { mkdir, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { difference, type Row, sideBySide } from '../../snapshot/entries/compare.ts';
-import { type RecordEntry, readRecords, sortRecords } from '../../snapshot/entries/records.ts';
+import { type RecordEntry, readPaths, readRecords, sortRecords } from '../../snapshot/entries/records.ts';
 import { readIndex, writeIndex } from '../../snapshot/index-file.ts';
 import { gonePath, indexPath, partPath, sourceRecordsPath } from '../../snapshot/layout.ts';
 import { PathSet } from '../changes/path-set.ts';
@@ -24,7 +24,7 @@ export interface FinishPartsOptions {
 
 const wantedFrom = async (source: string): Promise<PathSet> => {
   const wanted = new PathSet();
-  for await (const batch of readRecords(source)) for (const { path } of batch) wanted.add(path);
+  for await (const batch of readPaths(source)) for (const path of batch) wanted.add(path);
   return wanted;
 };
 
@@ -80,7 +80,7 @@ class Placing {
 const foldNew = async (
   copied: Copied,
   { layers, base }: ArchiveDelta,
-  source: string,
+  wanted: PathSet,
   members: string,
   { snapshot, signal }: FinishPartsOptions,
 ): Promise<(Folded & { readonly path: string }) | undefined> => {
@@ -88,7 +88,7 @@ const foldNew = async (
   const into = join(snapshot, path);
   const folded = await foldLayers({
     layers,
-    wanted: await wantedFrom(source),
+    wanted,
     into,
     members,
     ...(signal && { signal }),
@@ -116,8 +116,15 @@ export const finishParts = async (
   const { base } = delta;
   const source = sourceRecordsPath(snapshot, task.path);
   const members = `${source}.members`;
-  await sortRecords(source, signal);
-  const folded = await foldNew(copied, delta, source, members, options);
+  const wanted = await wantedFrom(source);
+  // Both have ended when this has: nobody writes into the folder of a run that failed.
+  const [sorted, fold] = await Promise.allSettled([
+    sortRecords(source, signal),
+    foldNew(copied, delta, wanted, members, options),
+  ]);
+  if (sorted.status === 'rejected') throw sorted.reason;
+  if (fold.status === 'rejected') throw fold.reason;
+  const folded = fold.value;
   const differences = new Differences(task, live);
   const placing = new Placing(base, base?.parts.length ?? 0, differences);
   const count = new TreeCount();

@@ -1,16 +1,15 @@
-import { createHash, type Hash } from 'node:crypto';
-import { createReadStream, createWriteStream } from 'node:fs';
-import { open, stat } from 'node:fs/promises';
-import { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
-import { constants, createZstdCompress } from 'node:zlib';
+import { createHash, type Hash, hash } from 'node:crypto';
+import { type FileHandle, open } from 'node:fs/promises';
 import { StackBackupError } from '../../base/errors.ts';
 import { formatRecord, type RecordEntry } from '../../snapshot/entries/records.ts';
 import { PathSet } from '../changes/path-set.ts';
 import { belowTop } from './archive.ts';
+import { compressInto } from './compress.ts';
 import { TarReader } from './tar.ts';
 
-const chunkBytes = 256 * 1024;
+const pieceBytes = 1024 * 1024;
+/** Records are written when so much of them has come together. */
+const recordBytes = 512 * 1024;
 /** A tar ends with two blocks of zeros. */
 const ending = Buffer.alloc(1024);
 
@@ -32,12 +31,25 @@ export interface Folded {
   readonly bytes: number;
 }
 
-async function* chunksOf(file: string, signal: AbortSignal | undefined): AsyncGenerator<Buffer, void, void> {
-  for await (const chunk of createReadStream(file, { highWaterMark: chunkBytes })) {
-    if (signal?.aborted) throw new StackBackupError('interrupted', `reading ${file} was interrupted`);
-    yield chunk as Buffer;
+/**
+ * Reads a file piece by piece. Two pieces of memory serve in turns, however large the file is: one may still be
+ * needed while the next is read, but not when the one after that is.
+ */
+const eachPiece = async (
+  path: string,
+  signal: AbortSignal | undefined,
+  take: (piece: Buffer) => Promise<void>,
+): Promise<void> => {
+  await using file = await open(path);
+  const pieces = [Buffer.allocUnsafeSlow(pieceBytes), Buffer.allocUnsafeSlow(pieceBytes)] as const;
+  for (let turn = 0; ; turn = 1 - turn) {
+    if (signal?.aborted) throw new StackBackupError('interrupted', `reading ${path} was interrupted`);
+    const piece = pieces[turn as 0 | 1];
+    const { bytesRead } = await file.read(piece, 0, pieceBytes);
+    if (bytesRead === 0) return;
+    await take(piece.subarray(0, bytesRead));
   }
-}
+};
 
 interface Member {
   readonly entry: RecordEntry;
@@ -63,10 +75,60 @@ const contentsOf = async (file: string, signal: AbortSignal | undefined): Promis
     },
     raw: (chunk) => raw?.push(Buffer.from(chunk)),
   });
-  for await (const chunk of chunksOf(file, signal)) reader.push(chunk);
+  await eachPiece(file, signal, async (piece) => reader.push(piece));
   reader.end();
   return { paths, folders };
 };
+
+/** Bytes one after the other, of which many lie side by side in memory already: those are one part. */
+class Parts {
+  #parts: Buffer[] = [];
+
+  add(part: Buffer): void {
+    const last = this.#parts.at(-1);
+    if (last?.buffer === part.buffer && last.byteOffset + last.length === part.byteOffset)
+      this.#parts[this.#parts.length - 1] = Buffer.from(
+        last.buffer,
+        last.byteOffset,
+        last.length + part.length,
+      );
+    else this.#parts.push(part);
+  }
+
+  take(): readonly Buffer[] {
+    const taken = this.#parts;
+    this.#parts = [];
+    return taken;
+  }
+}
+
+/** SHA-256 of one member. Most are small and come in one part: then one call is enough. */
+class ContentHash {
+  #only: Buffer | undefined;
+  #state: Hash | undefined;
+
+  update(part: Buffer): void {
+    if (this.#state !== undefined) this.#state.update(part);
+    else if (this.#only === undefined) this.#only = part;
+    else {
+      this.settle();
+      this.update(part);
+    }
+  }
+
+  /** What it was given is not needed any more. */
+  settle(): void {
+    if (this.#only === undefined) return;
+    this.#state = createHash('sha256').update(this.#only);
+    this.#only = undefined;
+  }
+
+  digest(): string {
+    return this.#state?.digest('hex') ?? hash('sha256', this.#only ?? nothing, 'hex');
+  }
+}
+
+const nothing = Buffer.alloc(0);
 
 /** Picks the members that count out of one layer after the other: their bytes, and what they are. */
 class Picker {
@@ -75,10 +137,11 @@ class Picker {
   /** Folders that a later layer has, and that stand in the result already. */
   readonly #early = new Set<string>();
   #keeps = false;
-  #hash: Hash | undefined;
+  #hash: ContentHash | undefined;
   #entry: RecordEntry | undefined;
-  #raw: Buffer[] = [];
+  readonly #raw = new Parts();
   #records: Buffer[] = [];
+  recordBytes = 0;
   entries = 0;
 
   constructor(wanted: PathSet) {
@@ -92,7 +155,7 @@ class Picker {
       data: (chunk) => this.#hash?.update(chunk),
       end: () => this.#end(),
       raw: (chunk) => {
-        if (this.#keeps) this.#raw.push(chunk);
+        if (this.#keeps) this.#raw.add(chunk);
       },
     });
   }
@@ -107,7 +170,7 @@ class Picker {
     this.entries++;
     const isLink = member.type === 'file' && member.target !== undefined;
     this.#entry = { ...member, path, ...(isLink && { target: belowTop(member.target as Buffer) }) };
-    if (member.type === 'file' && !isLink) this.#hash = createHash('sha256');
+    if (member.type === 'file' && !isLink) this.#hash = new ContentHash();
   }
 
   /** A folder as a later layer has it, in the place of its first: it has to come before what lies in it. */
@@ -117,65 +180,72 @@ class Picker {
     if (latest === undefined || this.#early.has(name) || !this.#wanted.has(path)) return;
     this.#early.add(name);
     this.entries++;
-    this.#raw.push(...latest.raw);
-    this.#records.push(formatRecord(latest.entry));
+    for (const part of latest.raw) this.#raw.add(part);
+    this.#note(latest.entry);
   }
 
   #end(): void {
     if (!this.#keeps || this.#entry === undefined) return;
-    const sha256 = this.#hash?.digest('hex');
-    this.#records.push(formatRecord(sha256 === undefined ? this.#entry : { ...this.#entry, sha256 }));
+    const sha256 = this.#hash?.digest();
+    this.#hash = undefined;
+    this.#note(sha256 === undefined ? this.#entry : { ...this.#entry, sha256 });
+  }
+
+  #note(entry: RecordEntry): void {
+    const record = formatRecord(entry);
+    this.#records.push(record);
+    this.recordBytes += record.length;
+  }
+
+  /** The bytes that have come together since it was asked last; they lie where they were read. */
+  take(): readonly Buffer[] {
+    this.#hash?.settle();
+    return this.#raw.take();
   }
 
   /** What has come together since it was asked last. */
-  take(): { readonly raw: Buffer; readonly records: Buffer } {
-    const taken = { raw: Buffer.concat(this.#raw), records: Buffer.concat(this.#records) };
-    this.#raw = [];
+  takeRecords(): Buffer {
+    const taken = Buffer.concat(this.#records);
     this.#records = [];
+    this.recordBytes = 0;
     return taken;
   }
 }
 
+/** The records of the members, put into their file a good many at a time. */
+const keepRecords = async (file: FileHandle, picker: Picker, least: number): Promise<void> => {
+  if (picker.recordBytes > least) await file.writeFile(picker.takeRecords());
+};
+
 /**
  * Makes one compressed archive out of layers, without unpacking anything: of each path the last member, if it
  * is wanted. All names of a hard-linked file are in one layer, so a link never loses the name it points to.
+ * While one piece is compressed, the next is read and looked through.
  */
 export const foldLayers = async (options: FoldOptions): Promise<Folded> => {
   const { layers, wanted, into, members, signal } = options;
   const later: Contents[] = [];
   for (const layer of layers.slice(1)) later.push(await contentsOf(layer, signal));
   const picker = new Picker(wanted);
-  const records = await open(members, 'wx', 0o600);
-  const raw = async function* () {
-    for (const [number, layer] of layers.entries()) {
-      const reader = picker.reader(later.slice(number));
-      for await (const chunk of chunksOf(layer, signal)) {
-        reader.push(chunk);
-        const taken = picker.take();
-        if (taken.records.length > 0) await records.writeFile(taken.records);
-        if (taken.raw.length > 0) yield taken.raw;
-      }
-      reader.end();
-    }
-    yield ending;
+  await using records = await open(members, 'wx', 0o600);
+  await using archive = await compressInto(into);
+  let compressing = Promise.resolve();
+  const compress = async (parts: readonly Buffer[]): Promise<void> => {
+    for (const part of parts) await archive.write(part);
   };
-  const sum = createHash('sha256');
-  const summed = async function* (source: AsyncIterable<Buffer>) {
-    for await (const chunk of source) {
-      sum.update(chunk);
-      yield chunk;
-    }
-  };
-  try {
-    await pipeline(
-      Readable.from(raw()),
-      createZstdCompress({ chunkSize: chunkBytes, params: { [constants.ZSTD_c_checksumFlag]: 1 } }),
-      summed,
-      createWriteStream(into, { flags: 'wx', mode: 0o600 }),
-      ...(signal === undefined ? [] : [{ signal }]),
-    );
-  } finally {
-    await records.close();
+  for (const [number, layer] of layers.entries()) {
+    const reader = picker.reader(later.slice(number));
+    await eachPiece(layer, signal, async (piece) => {
+      reader.push(piece);
+      await keepRecords(records, picker, recordBytes);
+      await compressing; // from here on the piece before is not needed
+      compressing = compress(picker.take());
+      compressing.catch(() => undefined); // it is awaited
+    });
+    await compressing;
+    reader.end();
   }
-  return { entries: picker.entries, sha256: sum.digest('hex'), bytes: (await stat(into)).size };
+  await archive.write(ending);
+  await keepRecords(records, picker, 0);
+  return { entries: picker.entries, ...(await archive.finish()) };
 };

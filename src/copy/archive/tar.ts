@@ -48,30 +48,51 @@ const text = (block: Buffer, start: number, length: number): Buffer => {
   return end === -1 ? field : field.subarray(0, end);
 };
 
-/** A number of a header: octal text, or big-endian two's complement when the first bit is set (GNU). */
-const numberAt = (block: Buffer, start: number, length: number): bigint => {
-  const field = block.subarray(start, start + length);
-  if (((field[0] ?? 0) & 0x80) === 0) {
-    const digits = text(block, start, length).toString('latin1').trim();
-    if (!/^[0-7]*$/.test(digits)) throw damaged('a number in a header does not parse');
-    return BigInt(digits === '' ? 0 : `0o${digits}`);
+const space = 0x20;
+
+/** Octal digits, with spaces around them, up to a NUL. Read where they stand: there are several a member. */
+const octalAt = (block: Buffer, start: number, length: number): number => {
+  const end = start + length;
+  let at = start;
+  let value = 0;
+  while (at < end && block[at] === space) at++;
+  for (; at < end; at++) {
+    const digit = (block[at] as number) - 0x30;
+    if (digit < 0 || digit > 7) break;
+    value = value * 8 + digit;
   }
+  while (at < end && block[at] === space) at++;
+  if (at < end && block[at] !== 0) throw damaged('a number in a header does not parse');
+  return value;
+};
+
+/**
+ * A number of a header: octal text, or big-endian two's complement when the first bit is set (GNU). It is
+ * not exact, and no safe integer, beyond 2^53.
+ */
+const numberAt = (block: Buffer, start: number, length: number): number => {
+  if (((block[start] ?? 0) & 0x80) === 0) return octalAt(block, start, length);
   const bits = length * 8 - 1;
-  const value = BigInt(`0x${field.toString('hex')}`) & ((1n << BigInt(bits)) - 1n);
-  return BigInt.asIntN(bits, value);
+  const field = block.toString('hex', start, start + length);
+  const value = BigInt(`0x${field}`) & ((1n << BigInt(bits)) - 1n);
+  return Number(BigInt.asIntN(bits, value));
 };
 
 /** The sum of all bytes of a header, its own field counted as spaces (POSIX ustar, "chksum"). */
 const checkSum = (block: Buffer): void => {
-  let sum = 8 * 0x20;
-  for (let at = 0; at < blockSize; at++) if (at < 148 || at >= 156) sum += block[at] ?? 0;
-  if (BigInt(sum) !== numberAt(block, 148, 8)) throw damaged('a header has the wrong checksum');
+  let sum = 8 * space;
+  for (let at = 0; at < blockSize; at++) sum += block[at] as number;
+  for (let at = 148; at < 156; at++) sum -= block[at] as number;
+  if (sum !== numberAt(block, 148, 8)) throw damaged('a header has the wrong checksum');
 };
+
+const ustar = Buffer.from('ustar\0', 'latin1');
 
 const rawName = (block: Buffer): Buffer => {
   const name = text(block, 0, 100);
   // POSIX ustar keeps the front of a long name apart; the old GNU form has other things there.
-  const prefix = block.toString('latin1', 257, 263) === 'ustar\0' ? text(block, 345, 155) : Buffer.alloc(0);
+  const isPosix = block.compare(ustar, 0, ustar.length, 257, 257 + ustar.length) === 0;
+  const prefix = isPosix ? text(block, 345, 155) : zeros.subarray(0, 0);
   return prefix.length === 0 ? name : Buffer.concat([prefix, Buffer.from('/'), name]);
 };
 
@@ -79,12 +100,12 @@ const rawName = (block: Buffer): Buffer => {
 const parsePax = (bytes: Buffer): Map<string, Buffer> => {
   const records = new Map<string, Buffer>();
   for (let start = 0; start < bytes.length; ) {
-    const space = bytes.indexOf(0x20, start);
-    const length = Number(bytes.toString('latin1', start, space));
+    const gap = bytes.indexOf(space, start);
+    const length = Number(bytes.toString('latin1', start, gap));
     const end = start + length;
-    const equals = bytes.indexOf(0x3d, space);
+    const equals = bytes.indexOf(0x3d, gap);
     if (
-      space < 0 ||
+      gap < 0 ||
       !(length > 0) ||
       end > bytes.length ||
       equals < 0 ||
@@ -92,7 +113,7 @@ const parsePax = (bytes: Buffer): Map<string, Buffer> => {
       bytes[end - 1] !== 10
     )
       throw damaged('a PAX record does not parse');
-    records.set(bytes.toString('latin1', space + 1, equals), bytes.subarray(equals + 1, end - 1));
+    records.set(bytes.toString('latin1', gap + 1, equals), bytes.subarray(equals + 1, end - 1));
     start = end;
   }
   return records;
@@ -111,6 +132,11 @@ const withoutSlash = (path: Buffer): Buffer => {
   while (end > 1 && path[end - 1] === 0x2f) end--;
   return path.subarray(0, end);
 };
+
+const copyOf = (part: Buffer): Buffer => Buffer.from(part);
+
+const joined = (first: Buffer | undefined, others: readonly Buffer[]): Buffer =>
+  Buffer.concat(first === undefined ? [] : [first, ...others]);
 
 type State = 'header' | 'meta' | 'body' | 'padding' | 'ended';
 
@@ -139,6 +165,7 @@ export class TarReader {
     this.#handler = handler;
   }
 
+  /** What is told of a chunk may point into it: it must not change before `push` has returned. */
   push(chunk: Buffer): void {
     for (let at = 0; at < chunk.length && this.#state !== 'ended'; ) {
       const part = chunk.subarray(at, at + this.#wanted);
@@ -149,6 +176,8 @@ export class TarReader {
       else if (this.#state !== 'padding') this.#held.push(part);
       if (this.#wanted === 0) this.#complete();
     }
+    this.#held = this.#held.map(copyOf);
+    this.#ahead = this.#ahead.map(copyOf);
   }
 
   /** Throws when the archive has not ended properly (two blocks of zeros). */
@@ -157,14 +186,14 @@ export class TarReader {
   }
 
   #complete(): void {
-    const held = Buffer.concat(this.#held);
+    const [first, ...others] = this.#held;
     this.#held = [];
     switch (this.#state) {
       case 'header':
-        this.#header(held);
+        this.#header(first === undefined || others.length > 0 ? joined(first, others) : first);
         break;
       case 'meta':
-        this.#meta(held);
+        this.#meta(joined(first, others)); // what it says is needed when the chunk has gone
         this.#pad();
         break;
       case 'body':
@@ -201,7 +230,7 @@ export class TarReader {
     if (this.#zeroBlocks > 0) throw damaged('something follows its end');
     checkSum(block);
     const flag = String.fromCharCode(block[156] ?? 0);
-    if ('xgLK'.includes(flag)) this.#expectMeta(flag, Number(numberAt(block, 124, 12)));
+    if ('xgLK'.includes(flag)) this.#expectMeta(flag, numberAt(block, 124, 12));
     else this.#member(flag, block);
   }
 
@@ -224,7 +253,7 @@ export class TarReader {
   }
 
   #member(flag: string, block: Buffer): void {
-    const pax = new Map([...this.#global, ...this.#local]);
+    const pax = this.#global.size === 0 ? this.#local : new Map([...this.#global, ...this.#local]);
     this.#local = new Map();
     const name = pax.get('path') ?? rawName(block);
     const type = name.at(-1) === 0x2f && flag <= '0' ? 'dir' : typeOfFlag[flag];
@@ -233,7 +262,7 @@ export class TarReader {
       throw damaged(`${printable(name)} is of a kind that is not understood`);
     const number = (key: 'size' | 'uid' | 'gid', at: number, length: number): number => {
       const given = pax.get(key);
-      const value = Number(given === undefined ? numberAt(block, at, length) : given.toString('latin1'));
+      const value = given === undefined ? numberAt(block, at, length) : Number(given.toString('latin1'));
       if (!Number.isSafeInteger(value) || value < 0)
         throw damaged(`the ${key} of ${printable(name)} does not parse`);
       return value;
@@ -247,12 +276,14 @@ export class TarReader {
     const entry: RecordEntry = {
       path: Buffer.from(withoutSlash(name)),
       type,
-      mode: Number(numberAt(block, 100, 8)) & 0o7777,
+      mode: numberAt(block, 100, 8) & 0o7777,
       uid: number('uid', 108, 8),
       gid: number('gid', 116, 8),
       size,
       blocks: Math.ceil(size / blockSize),
-      mtimeNs: mtime ? decimalNs(mtime.toString('latin1')) : numberAt(block, 136, 12) * 1_000_000_000n,
+      mtimeNs: mtime
+        ? decimalNs(mtime.toString('latin1'))
+        : BigInt(numberAt(block, 136, 12)) * 1_000_000_000n,
       ctimeNs: 0n,
       inode: 0n,
       links: 1,

@@ -95,25 +95,35 @@ export const formatRecord = (entry: RecordEntry): Buffer => {
     entry.links,
     ...(entry.sha256 === undefined ? [] : [entry.sha256]),
   ].join(' ');
-  return Buffer.concat([
-    entry.path,
-    Buffer.from(`//${fields}/`, 'latin1'),
-    entry.target ?? Buffer.alloc(0),
-    Buffer.from([0]),
-  ]);
+  const { path, target } = entry;
+  const text = `//${fields}/`;
+  const record = Buffer.allocUnsafe(path.length + text.length + (target?.length ?? 0) + 1);
+  record.set(path);
+  record.write(text, path.length, 'latin1');
+  if (target !== undefined) record.set(target, path.length + text.length);
+  record[record.length - 1] = 0;
+  return record;
 };
 
-/** Entries of a stream of records, in its order, a batch for each chunk. Rejects when it ends within a record. */
-export async function* parseRecords(
+/** The path of the record in `bytes[start..end)`. */
+const pathOf = (bytes: Buffer, start: number, end: number): Buffer => {
+  let at = start;
+  while (at < end && !(bytes[at] === slash && bytes[at + 1] === slash)) at++;
+  return bytes.subarray(start, at);
+};
+
+/** What `read` makes of each record of a stream, in its order, a batch for each chunk. */
+async function* each<T>(
   source: AsyncIterable<Buffer> | Iterable<Buffer>,
-): AsyncGenerator<readonly RecordEntry[], void, void> {
+  read: (bytes: Buffer, start: number, end: number) => T,
+): AsyncGenerator<readonly T[], void, void> {
   let rest: Buffer = Buffer.alloc(0);
   for await (const chunk of source) {
     const bytes = rest.length === 0 ? chunk : Buffer.concat([rest, chunk]);
-    const batch: RecordEntry[] = [];
+    const batch: T[] = [];
     let start = 0;
     for (let end = bytes.indexOf(0, rest.length); end !== -1; end = bytes.indexOf(0, start)) {
-      batch.push(parseRecord(bytes, start, end));
+      batch.push(read(bytes, start, end));
       start = end + 1;
     }
     rest = bytes.subarray(start);
@@ -121,6 +131,15 @@ export async function* parseRecords(
   }
   if (rest.length > 0) throw broken();
 }
+
+/** Entries of a stream of records, in its order, a batch for each chunk. Rejects when it ends within a record. */
+export const parseRecords = (
+  source: AsyncIterable<Buffer> | Iterable<Buffer>,
+): AsyncGenerator<readonly RecordEntry[], void, void> => each(source, parseRecord);
+
+/** Paths alone of a file of records, in its order: all that some want to know. */
+export const readPaths = (file: string): AsyncGenerator<readonly Buffer[], void, void> =>
+  each(createReadStream(file, { highWaterMark: 64 * 1024 }), pathOf);
 
 /** Entries of a file of records, in its order. */
 export const readRecords = (file: string): AsyncGenerator<readonly RecordEntry[], void, void> =>
