@@ -17,7 +17,7 @@ import { whileQuiet } from './quiet/quiesce.ts';
 import { confirmRunning } from './quiet/start.ts';
 import { wayBackOf } from './quiet/way-back.ts';
 import { closingEvents, outcomeOf, type RunEnd, type RunRecord, recordOf } from './record.ts';
-import { startGuardian } from './recovery/guardian.ts';
+import { type Guardian, startGuardian } from './recovery/guardian.ts';
 import { stillDown } from './recovery/left.ts';
 import { runVariable } from './recovery/orphans.ts';
 import {
@@ -93,8 +93,13 @@ export const copyWarm = async (run: Run, enter: Enter): Promise<WarmCopies> => {
   return warmAll(run.context, run.plan, run.folder);
 };
 
+/** A run whose guardian stands by, or is about to. */
+interface GuardedRun extends OpenedRun {
+  readonly guardian: Promise<Guardian | undefined>;
+}
+
 /** Quiesce, copy, bring back. The helper container for copies through the engine lives just as long. */
-const copyWhileQuiet = async (run: Run, { journal }: OpenedRun, enter: Enter) => {
+const copyWhileQuiet = async (run: Run, { journal, guardian }: GuardedRun, enter: Enter) => {
   const { plan, ledger, needs } = run;
   const context: RunContext = {
     ...run.context,
@@ -108,6 +113,7 @@ const copyWhileQuiet = async (run: Run, { journal }: OpenedRun, enter: Enter) =>
     const warm = await copyWarm(run, enter);
     const cold = plan.copies.filter(({ mount }) => !warm.has(mount.name));
     await assertSpace(plan, neededFor(cold));
+    await guardian; // it has had the time of the copying to get up
     await enter('stopping');
     const work = inTheWindow(run, enter, { holder, warm });
     return await whileQuiet(context, plan, ledger, needs, work, early);
@@ -174,7 +180,7 @@ const finish = async (
 };
 
 /** From the first effect to the finished folder. */
-const work = async (run: Run, opened: OpenedRun): Promise<Manifest> => {
+const work = async (run: Run, opened: GuardedRun): Promise<Manifest> => {
   const enter = entering(run, opened);
   await enter('before-stop');
   await runHooks(run.context, run.plan, 'before-stop', hookRun(run), run.hooks);
@@ -184,7 +190,7 @@ const work = async (run: Run, opened: OpenedRun): Promise<Manifest> => {
   return finish(run, enter, window);
 };
 
-const endOf = async (run: Run, opened: OpenedRun): Promise<RunEnd> => {
+const endOf = async (run: Run, opened: GuardedRun): Promise<RunEnd> => {
   let manifest: Manifest | undefined;
   try {
     manifest = await work(run, opened);
@@ -279,16 +285,16 @@ export const executeBackup = async (
   context.signal.throwIfAborted();
   const opened = await openFolders(run);
   process.env[runVariable] = run.id; // children inherit it: a recovery finds those that outlive the run
-  const guardian =
-    plan.stopWaves.length === 0 ? undefined : await startGuardian(plan.instance.backups, run.id);
-  const end = await endOf(run, opened);
+  const isNeeded = plan.stopWaves.length > 0;
+  const guardian = isNeeded ? startGuardian(plan.instance.backups, run.id) : Promise.resolve(undefined);
+  const end = await endOf(run, { ...opened, guardian });
   const hasNoFolder = end.path !== undefined || (await removePartial(run, opened));
   const clean = hasNoFolder && !run.warnings.some(({ code }) => code === 'holder-left');
   await runFinally(run, end);
   // The history first: killed in between, a recovery finds the journal, and the run is not forgotten.
   await remember(run, opened, end);
   await settleJournal(run, opened, end, clean);
-  await guardian?.dismiss();
+  await (await guardian)?.dismiss();
   const record = recordOf(run, end);
   for (const event of closingEvents(record)) context.emit(event);
   return record;
