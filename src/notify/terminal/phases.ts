@@ -85,6 +85,17 @@ const copiesDone = (copies: readonly Copy[]): string => {
     : `${plural(done.length, 'mount')}, ${formatBytes(bytes)}, ${plural(entries, 'entry', 'entries')}`;
 };
 
+/** What mounts are gone through for. */
+const copyVerbs: Readonly<Partial<Record<Phase, readonly [string, string]>>> = {
+  restoring: ['Putting back', 'Put back'],
+  'rolling-back': ['Setting back to what it was', 'Set back to what it was'],
+};
+
+const copyVerb = ({ phase }: RunView, stand: Stand): string => {
+  const [live, done] = (phase === undefined ? undefined : copyVerbs[phase]) ?? ['Copying', 'Copied'];
+  return stand === 'done' ? done : live;
+};
+
 const copyLines = (run: RunView, view: View, stand: Stand): readonly Line[] => {
   const indent = pad('', 2);
   const inner = view.width - 2;
@@ -93,13 +104,7 @@ const copyLines = (run: RunView, view: View, stand: Stand): readonly Line[] => {
   const finished = run.copies.filter((copy) => copy.ms !== undefined);
   const running = run.copies.filter((copy) => copy.ms === undefined);
   return [
-    ...step(
-      view,
-      stand,
-      stand === 'done' ? 'Copied' : 'Copying',
-      copiesDone(run.copies),
-      view.now - run.since,
-    ),
+    ...step(view, stand, copyVerb(run, stand), copiesDone(run.copies), view.now - run.since),
     ...finished.map((copy): Line => {
       const facts = [
         pad(formatBytes(copy.meter.bytes), 6, 'right'),
@@ -165,6 +170,8 @@ const ownLines = (run: RunView, view: View, stand: Stand): readonly Line[] => {
     }
     case 'warming':
     case 'copying':
+    case 'restoring':
+    case 'rolling-back':
       return copyLines(run, view, stand);
     case 'starting':
       return startLines(run, view, stand);
