@@ -6,9 +6,9 @@ import type { Mount, Stack } from '../../stack/types.ts';
 import { neededFor, planBackup } from '../backup.ts';
 import type { BackupPlan } from '../types.ts';
 import { chooseMounts } from './choose.ts';
-import { othersRefusal, projectRefusal, servingOf, unguarded } from './refusals.ts';
+import { nothingLeft, othersRefusal, projectRefusal, servingOf, unguarded } from './refusals.ts';
 import { decideStops, type Overwritten, usedBy } from './stops.ts';
-import { targetOf } from './targets.ts';
+import { targetsOf } from './targets.ts';
 import type {
   LeftOut,
   PlannedPutBack,
@@ -125,9 +125,7 @@ const measured = (putBack: PlannedPutBack, { sizes }: SafetyFacts): PlannedPutBa
  */
 export const planRestore = (facts: RestoreFacts, choice: RestoreChoice, safety: SafetyFacts): RestorePlan => {
   const loads = choice.fromDump ? chooseDumps(facts, choice) : [];
-  const targets = choice.fromDump
-    ? []
-    : chooseMounts(facts.manifest, choice).map((chosen) => targetOf(facts, chosen));
+  const targets = choice.fromDump ? [] : targetsOf(facts, chooseMounts(facts.manifest, choice));
   const putBacks = targets.flatMap((target): readonly PlannedPutBack[] =>
     'putBack' in target ? [measured(target.putBack, safety)] : [],
   );
@@ -158,6 +156,7 @@ export const planRestore = (facts: RestoreFacts, choice: RestoreChoice, safety: 
     refusals: [
       ...projectRefusal(facts),
       ...targets.flatMap((target) => ('refusal' in target ? [target.refusal] : [])),
+      ...nothingLeft(targets, left),
       ...othersRefusal(found, choice),
       ...refusals,
       ...notServing,

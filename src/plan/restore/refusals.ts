@@ -1,6 +1,6 @@
 import type { ManifestDump } from '../../snapshot/types.ts';
 import type { Mount } from '../../stack/types.ts';
-import type { RestoreChoice, RestoreFacts } from './types.ts';
+import type { LeftOut, RestoreChoice, RestoreFacts } from './types.ts';
 
 /** Who is of another project is not stopped unasked. */
 export const othersRefusal = (
@@ -13,6 +13,12 @@ export const othersRefusal = (
         ({ name, uses }) =>
           `${name} uses ${uses} too, and is of another project: it is stopped for the restore only with --stop-others`,
       );
+
+/** All that was asked for stays where it is. */
+export const nothingLeft = (all: readonly unknown[], left: readonly LeftOut[]): readonly string[] =>
+  all.length > 0 && all.length === left.length
+    ? left.map(({ name, reason }) => `${name} cannot be put back: ${reason}`)
+    : [];
 
 /** A snapshot goes back where it came from. */
 export const projectRefusal = ({ instance, manifest }: RestoreFacts): readonly string[] =>

@@ -15,10 +15,15 @@ const leftOut = ({ kind, name }: ManifestMount, reason: string): Target => ({
 });
 
 /** A volume nobody named has another name today, and is found by who has it where. */
-const anonymousToday = ({ mounts }: RestoreFacts['stack'], mount: ManifestMount): Mount | undefined =>
+const anonymousToday = (
+  { mounts }: RestoreFacts['stack'],
+  mount: ManifestMount,
+  taken: ReadonlySet<string>,
+): Mount | undefined =>
   mounts.find(
     (one) =>
       one.anonymous &&
+      !taken.has(one.name) &&
       one.users.some((now) =>
         mount.users.some((then) => then.service === now.service && then.destination === now.destination),
       ),
@@ -114,11 +119,11 @@ const intoWhatIsThere = (facts: RestoreFacts, chosen: ChosenMount, now: Mount): 
   };
 };
 
-const volumeTarget = (facts: RestoreFacts, chosen: ChosenMount): Target => {
+const volumeTarget = (facts: RestoreFacts, chosen: ChosenMount, taken: ReadonlySet<string>): Target => {
   const { mount } = chosen;
   const now =
     facts.stack.mounts.find((one) => one.kind === 'volume' && one.name === mount.name) ??
-    (mount.anonymous ? anonymousToday(facts.stack, mount) : undefined);
+    (mount.anonymous ? anonymousToday(facts.stack, mount, taken) : undefined);
   if (now !== undefined) return intoWhatIsThere(facts, chosen, now);
   if (mount.anonymous)
     return leftOut(mount, 'nobody named it, and no container has one in its place: `up` makes a new one');
@@ -184,6 +189,14 @@ const bindTarget = (facts: RestoreFacts, chosen: ChosenMount): Target => {
   };
 };
 
-/** Where a mount of a snapshot is put back today. Pure. */
-export const targetOf = (facts: RestoreFacts, chosen: ChosenMount): Target =>
-  chosen.mount.kind === 'volume' ? volumeTarget(facts, chosen) : bindTarget(facts, chosen);
+/** Where mounts of a snapshot are put back today, each into another one. Pure. */
+export const targetsOf = (facts: RestoreFacts, all: readonly ChosenMount[]): readonly Target[] => {
+  // One that still has its name is not taken by a replica's that has not.
+  const taken = new Set(all.map(({ mount }) => mount.name));
+  return all.map((chosen) => {
+    const target =
+      chosen.mount.kind === 'volume' ? volumeTarget(facts, chosen, taken) : bindTarget(facts, chosen);
+    if ('putBack' in target) taken.add(target.putBack.name);
+    return target;
+  });
+};

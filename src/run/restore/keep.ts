@@ -18,7 +18,7 @@ const nobodyWaits: Release = { copying: () => undefined, copied: () => undefined
 
 /** Copies what is about to be overwritten, and makes a complete snapshot of it before anything is. */
 export const keepPresent =
-  ({ run, enter, state }: Restoring, prepared: Prepared, options: RestoreOptions) =>
+  ({ run, opened, enter, state }: Restoring, prepared: Prepared, options: RestoreOptions) =>
   async (context: RunContext): Promise<void> => {
     const { plan, folder } = run;
     const consistent = momentOf(run);
@@ -51,4 +51,6 @@ export const keepPresent =
     );
     state.path = await giveName(run);
     state.restore = { ...state.restore, safety: run.snapshot };
+    // Whoever finds this run dead after its first write has to know what to go back to.
+    await opened.journal.enter('securing', { restore: state.restore });
   };

@@ -176,6 +176,12 @@ describe('planRestore: where it goes', () => {
     const unnamed = manifestMount({ name: then, anonymous: true, labels: {} }, ['app', '/scratch']);
     expect(plan(factsOf(stack, [unnamed])).putBacks).toMatchObject([{ name: now, method: 'host' }]);
     const without = plan(factsOf(stackFrom([]), [unnamed, ...mounts.slice(0, 1)]));
+    expect(plan(factsOf(stackFrom([]), [unnamed])).refusals).toHaveLength(1);
+    // Of two replicas each gets its own.
+    const replicas = ['c', 'd'].map((letter) => volumeMount(letter.repeat(64), '/scratch'));
+    const two = stackFrom(replicas.map((one, at) => ({ id: `${at}`, service: 'app', mounts: [one] })));
+    const other = manifestMount({ ...unnamed, name: 'e'.repeat(64) });
+    expect(plan(factsOf(two, [unnamed, other])).putBacks.map(({ name }) => name[0])).toEqual(['c', 'd']);
     expect(without.leftOut).toMatchObject([{ name: then }]);
     expect(without.warnings).toMatchObject([{ code: 'not-restored', about: then }]);
   });
