@@ -43,7 +43,7 @@ const manifestOf = async (folder: string, findings: Findings): Promise<Manifest 
 /** False when there is no list to check anything by. */
 const checkSums = async (folder: string, manifest: Manifest, findings: Findings): Promise<boolean> => {
   const file = join(folder, sumsName);
-  if (!(await isPlainFile(file))) {
+  if (!(await isPlainFile(folder, sumsName))) {
     findings.add('sums', sumsName, 'it is not there');
     return false;
   }

@@ -11,10 +11,12 @@ import { connectEngine } from '../../src/docker/dockerode.ts';
 import type { Engine } from '../../src/docker/engine.ts';
 import { OutputTail } from '../../src/hooks/output.ts';
 import { verifyArchive } from '../../src/hooks/postgres/archive.ts';
+import { dumpOpener } from '../../src/hooks/postgres/open-dump.ts';
 import { conninfo } from '../../src/hooks/postgres/psql.ts';
 import { accessOf } from '../../src/hooks/postgres/server.ts';
 import { checkHook, runHook } from '../../src/hooks/registry.ts';
 import type { HookContext } from '../../src/hooks/types.ts';
+import type { Manifest, ManifestDump } from '../../src/snapshot/types.ts';
 import { docker, processesIn, startContainer, type TestContainer } from '../support/containers.ts';
 import { hookContext } from '../support/hooks.ts';
 
@@ -309,6 +311,29 @@ describe('verifyArchive', () => {
     }
     await writeFile(path, randomBytes(whole));
     await expect(verify()).rejects.toThrow('cannot be read back');
+  });
+
+  it('is read in a container of the image too, where the host has no program for it', async () => {
+    const { dumps: made } = await runHook(hookFor({ databases: ['shop'] }), await contextFor());
+    const [dump, globals] = made as [ManifestDump, ManifestDump];
+    const { imageId } = await engine.inspect(server.id);
+    const manifestOf = (id: string) =>
+      ({ containers: [{ service: dump.service, imageId: id }] }) as unknown as Manifest;
+    const open = (what: ManifestDump, id = imageId) =>
+      dumpOpener(async () => engine)(join(folder, what.path), what, manifestOf(id), undefined);
+    vi.stubEnv('PATH', '/nonexistent');
+    try {
+      expect(await open(dump)).toEqual({ is: 'sound' });
+      expect(await open(dump, `sha256:${'0'.repeat(64)}`)).toMatchObject({
+        is: 'unknown',
+        why: expect.stringContaining('not on this engine any more'),
+      });
+      await truncate(join(folder, dump.path), 100);
+      expect(await open(dump)).toMatchObject({ is: 'damaged', why: expect.stringContaining('pg_restore: ') });
+      expect(await open(globals)).toBeUndefined();
+    } finally {
+      vi.unstubAllEnvs();
+    }
   });
 
   it('takes the archive of an empty database', async () => {

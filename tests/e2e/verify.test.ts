@@ -3,8 +3,10 @@ import { basename, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { run } from '../../src/base/process.ts';
 import { loadSchema } from '../../src/base/schema.ts';
+import { readRecords } from '../../src/catalog/history.ts';
+import { readers } from '../../src/copy/readers.ts';
 import type { Manifest } from '../../src/snapshot/types.ts';
-import type { Verification } from '../../src/snapshot/verify.ts';
+import { verifySnapshot } from '../../src/snapshot/verify.ts';
 import { damages, editManifest, flip } from '../support/damages.ts';
 import { named } from '../support/named.ts';
 import { runTool, type ScratchStack, scratchStack } from '../support/scratch.ts';
@@ -82,13 +84,49 @@ describe('verify', () => {
   it.each(named(damages))('finds %s', async (_what, { do: damage, found }) => {
     const copy = await copyOf('damaged');
     await damage(copy, join(copy, volume), join(snapshot, volume));
-    const ended = await tool('verify', copy, '--json');
-    expect(ended, ended.stderr).toMatchObject({ exitCode: 6 });
-    const said = JSON.parse(ended.stdout) as Verification & { readonly snapshot: string };
-    expect(said).toMatchObject({ snapshot: copy, ok: false });
+    const { ok, problems } = await verifySnapshot(copy, { readers });
     const own = (text: string) =>
       text.replace(' V', ` ${volume}`).replace(/ I$/, ` ${index}`).replace(/ F$/, ` ${firstFile}`);
-    expect(said.problems.map(({ kind, path }) => `${kind} ${path}`).sort()).toEqual(found.map(own).sort());
+    expect(ok).toBe(false);
+    expect(problems.map(({ kind, path }) => `${kind} ${path}`).sort()).toEqual(found.map(own).sort());
+  });
+
+  it('remembers what it found, and list shows it; a share clears nothing', async () => {
+    const backups = join(stack.folder, 'remembered');
+    const [bad, good] = [await copyOf('remembered'), await copyOf('remembered')];
+    await mkdir(join(backups, '.stack-backup'));
+    await flip(join(bad, 'dumps/app/orders.txt'), 3);
+    const all = await tool('verify', '--all', '--backups', backups, '--json');
+    expect(all).toMatchObject({ exitCode: 6, stderr: '' });
+    const said = all.stdout.split(/(?<=^\})\n/m).flatMap((one) => (one === '' ? [] : JSON.parse(one)));
+    expect(said).toMatchObject([
+      { snapshot: bad, ok: false, count: 1, problems: [{ path: 'dumps/app/orders.txt' }] },
+      { snapshot: good, ok: true, count: 0 },
+    ]);
+    await tool('verify', bad, '--sample', '1%', '--backups', backups);
+    const share = await tool('verify', '--latest', '--sample', '50%', '--backups', backups);
+    expect(share).toMatchObject({ exitCode: 0, stderr: '' });
+    expect(share.stdout).toMatch(/^.* is whole: .*\n {2}share [12] of 2; \d+ files?, .* not read\n$/);
+    const lines = await readRecords(backups);
+    const valid = loadSchema('history.schema.json');
+    for (const line of lines) expect(valid(line), JSON.stringify(valid.errors)).toBe(true);
+    expect(lines.map((line) => line.outcome)).toEqual(['damaged', 'whole', expect.anything(), 'whole']);
+    const { stdout } = await tool('list', '--backups', backups);
+    const row = (path: string) => stdout.split('\n').find((one) => one.startsWith(basename(path)));
+    expect(row(bad)).toContain('DAMAGED now');
+    expect(row(good)).toContain('50% now');
+  });
+
+  it('names what it cannot do: no snapshot, both of two ways, no share', async () => {
+    const [none, both, share, empty] = await Promise.all([
+      tool('verify'),
+      tool('verify', '--all', '--latest'),
+      tool('verify', 'shop', '--sample', '0%'),
+      tool('verify', '--all', '--backups', join(stack.folder, 'nowhere')),
+    ]);
+    for (const one of [none, both, share, empty]) expect(one).toMatchObject({ exitCode: 2, stdout: '' });
+    expect(none.stderr).toContain('no snapshot is named');
+    expect(empty.stderr).toContain('there is no snapshot in');
   });
 
   it('says in words what is wrong, of each snapshot that was named', async () => {

@@ -5,6 +5,7 @@ import { errnoOf, StackBackupError } from '../../base/errors.ts';
 import { printable, type RecordEntry } from '../../snapshot/entries/records.ts';
 import type { ManifestMount } from '../../snapshot/types.ts';
 import { filesOf } from '../../snapshot/verifying/archives.ts';
+import { isPlainFile } from '../../snapshot/verifying/sources.ts';
 import { readMembers } from '../archive/members.ts';
 import { FolderWalk } from '../back/place/folder-walk.ts';
 
@@ -85,6 +86,8 @@ const readMember = async (
 ): Promise<void> => {
   const file = filesOf(mount)[entry.part ?? 0];
   if (file === undefined) throw damaged(entry.path, 'the index names a part that there is not');
+  if (!(await isPlainFile(folder, file)))
+    throw damaged(Buffer.from(file), 'it is not there, or no regular file');
   const name = entry.target ?? entry.path;
   const checked = checking(take);
   const found = { begun: false, whole: false };

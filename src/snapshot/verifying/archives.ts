@@ -55,7 +55,7 @@ export const checkArchive = async (mount: ManifestMount, options: ArchiveOptions
   const index = join(folder, mount.index);
   const files = filesOf(mount);
   // What is missing has been told already, with the other files.
-  for (const file of [...files, mount.index]) if (!(await isPlainFile(join(folder, file)))) return;
+  for (const file of [...files, mount.index]) if (!(await isPlainFile(folder, file))) return;
   const members = join(work, 'members');
   try {
     for (const [part, file] of files.entries()) {

@@ -9,10 +9,16 @@ import { sumsName } from '../layout.ts';
 import type { ManifestMount } from '../types.ts';
 import type { Findings } from './verification.ts';
 
-/** Links, fifos and devices are never opened: they could lead anywhere, or never end. */
-export const isPlainFile = async (path: string): Promise<boolean> => {
+/**
+ * Whether there is a regular file at a path below a snapshot, and no link on the way to it. Links, fifos and
+ * devices are never opened: they could lead anywhere, or never end.
+ */
+export const isPlainFile = async (folder: string, path: string): Promise<boolean> => {
   try {
-    return (await lstat(path)).isFile();
+    const parts = path.split('/');
+    for (let count = 1; count < parts.length; count++)
+      if (!(await lstat(join(folder, ...parts.slice(0, count)))).isDirectory()) return false;
+    return (await lstat(join(folder, path))).isFile();
   } catch {
     return false;
   }
@@ -74,7 +80,7 @@ export async function* indexEntries(
   for (const mount of sorted) {
     try {
       const file = join(folder, mount.index);
-      if (!(await isPlainFile(file))) throw new Error('it is not there');
+      if (!(await isPlainFile(folder, mount.index))) throw new Error('it is not there');
       for await (const batch of ascending(readIndex(file)))
         yield batch.map((entry) => ({ ...entry, path: below(mount.path, entry.path) }));
     } catch (thrown) {

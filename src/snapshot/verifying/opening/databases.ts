@@ -87,7 +87,8 @@ export class Databases {
       const path = Buffer.from(dump.path);
       const file = join(folder, dump.path);
       // What is missing or changed has been told already.
-      if (findings.isDamaged(path) || !isInSample(path, sample) || !(await isPlainFile(file))) continue;
+      if (findings.isDamaged(path) || !isInSample(path, sample) || !(await isPlainFile(folder, dump.path)))
+        continue;
       const opened = await openers?.dump(file, dump, this.#manifest, signal);
       if (opened !== undefined) tell(findings, printable(path), dump.kind, opened);
     }
