@@ -1,4 +1,13 @@
-const format = (zone: string): Intl.DateTimeFormat =>
+const formats = new Map<string, Intl.DateTimeFormat>();
+
+/** Making one takes longer than using it a hundred times. */
+const format = (zone: string): Intl.DateTimeFormat => {
+  const made = formats.get(zone) ?? newFormat(zone);
+  formats.set(zone, made);
+  return made;
+};
+
+const newFormat = (zone: string): Intl.DateTimeFormat =>
   new Intl.DateTimeFormat('en-GB', {
     timeZone: zone,
     year: 'numeric',
