@@ -58,9 +58,13 @@ const hasZeros = (bytes: Buffer): boolean => {
   return false;
 };
 
-/** Writes into `target` what differs from `source`, in the memory of two chunks. */
+/**
+ * Writes into `target`, a clone of `earlier`, what differs from `source`, in the memory of two chunks. The clone
+ * itself is not read: what lies in memory of a file is written in pieces as large as it was read in.
+ */
 const writeChanges = async (
   source: FileHandle,
+  earlier: FileHandle,
   target: FileHandle,
   signal: AbortSignal | undefined,
 ): Promise<Patched> => {
@@ -72,7 +76,7 @@ const writeChanges = async (
   let position = 0;
   for (let isOver = false; !isOver; ) {
     signal?.throwIfAborted();
-    const [read, had] = await Promise.all([fill(source, one, position), fill(target, other, position)]);
+    const [read, had] = await Promise.all([fill(source, one, position), fill(earlier, other, position)]);
     const is = one.subarray(0, read);
     const was = other.subarray(0, had);
     if (!is.equals(was))
@@ -93,17 +97,18 @@ const attempt = async (
   path: Buffer,
   signal: AbortSignal | undefined,
 ): Promise<Patched> => {
-  const earlier = below(copy, path);
+  const before = below(copy, path);
   const into = below(target, path);
-  if (!(await lstat(earlier)).isFile()) throw new Error('there was no such file before');
+  if (!(await lstat(before)).isFile()) throw new Error('there was no such file before');
   await mkdir(parentOf(into), { recursive: true, mode: 0o700 });
-  await copyFile(earlier, into, constants.COPYFILE_FICLONE_FORCE | constants.COPYFILE_EXCL);
+  await copyFile(before, into, constants.COPYFILE_FICLONE_FORCE | constants.COPYFILE_EXCL);
   // What the source is now need not be a file any more; a pipe must not be waited for.
   const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
   await using from = await open(below(source, path), flags);
   if (!(await from.stat()).isFile()) throw new Error('it is no file any more');
+  await using earlier = await open(before, constants.O_RDONLY | constants.O_NOFOLLOW);
   await using to = await open(into, 'r+');
-  return await writeChanges(from, to, signal);
+  return await writeChanges(from, earlier, to, signal);
 };
 
 /**
