@@ -1,6 +1,7 @@
 import type { Instance } from '../../config/types.ts';
 import type { Engine } from '../../docker/engine.ts';
 import { loadableDumps, planLoad } from '../../hooks/load/load.ts';
+import { awaitServer } from '../../hooks/load/ready.ts';
 import { loadTogether, settleTogether } from '../../hooks/load/together.ts';
 import type { LoadContext, LoadPreview, LoadSource } from '../../hooks/load/types.ts';
 import type { RestorePlan } from '../../plan/restore/types.ts';
@@ -57,8 +58,17 @@ const plannedLoads = (tools: LoadTools, { instance }: RestorePlan, loadings: rea
   }));
 
 /** Loads every dump beside its database, then puts all of them in the place of the old ones, which are kept. */
-export const loadAll = (tools: LoadTools, plan: RestorePlan, loadings: readonly Loading[]): Promise<void> =>
-  loadTogether(plannedLoads(tools, plan, loadings));
+export const loadAll = async (
+  tools: LoadTools,
+  plan: RestorePlan,
+  loadings: readonly Loading[],
+): Promise<void> => {
+  const loads = plannedLoads(tools, plan, loadings);
+  // Started a moment ago: where there is no health check, nobody has waited for the server yet.
+  for (const { context, plan: load } of loads)
+    if (load.kind === 'postgres') await awaitServer(context, plan.instance.limits.health);
+  await loadTogether(loads);
+};
 
 /** Everything serves on what was loaded: the old databases go. Resolves with what could not be removed. */
 export const settleLoads = (

@@ -1,0 +1,75 @@
+import { readdir } from 'node:fs/promises';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Manifest } from '../../src/snapshot/types.ts';
+import { leftoversIn, newestManifest } from '../support/backups.ts';
+import { docker } from '../support/containers.ts';
+import { type ExampleStack, startExample } from '../support/example-stack.ts';
+import { runTool } from '../support/scratch.ts';
+
+describe('a restore from dumps, of the example stack under load', () => {
+  let shop: ExampleStack;
+  let manifest: Manifest;
+
+  const psql = async (database: string, sql: string): Promise<string> =>
+    docker('exec', await shop.container('db'), 'psql', '-U', 'shop', '-d', database, '-XqAtc', sql);
+  const tool = (...args: readonly string[]) => runTool(args, { cwd: shop.folder });
+  const inFile = async (sql: string): Promise<number> => {
+    const program = `import sqlite3
+db = sqlite3.connect("/data/app.db", timeout=30, isolation_level=None)
+db.execute(${JSON.stringify(sql)})
+print(db.execute("SELECT count(*) FROM orders").fetchone()[0])`;
+    return Number(await docker('exec', await shop.container('app'), 'python3', '-c', program));
+  };
+  const databases = async (): Promise<readonly string[]> =>
+    (await psql('postgres', 'SELECT datname FROM pg_database ORDER BY 1')).split('\n');
+  const filesOfApp = async (): Promise<readonly string[]> =>
+    readdir(await docker('volume', 'inspect', '--format', '{{.Mountpoint}}', `${shop.project}_shop`));
+  const dumped = (kind: string): number =>
+    manifest.dumps
+      .flatMap((dump) => (dump.kind === kind ? (dump.tables ?? []) : []))
+      .find(({ table }) => table === 'orders')?.rows ?? 0;
+
+  beforeAll(async () => {
+    shop = await startExample({ replicas: 1 });
+    await psql('postgres', 'CREATE DATABASE "old books"');
+    await psql('old books', 'CREATE TABLE pages AS SELECT generate_series(1, 7) AS page');
+    expect(await tool('shop')).toMatchObject({ exitCode: 0 });
+    manifest = await newestManifest(shop.backups);
+    // The damage: a database is gone, rows are gone, and something is there that was not.
+    await psql('postgres', 'DROP DATABASE "old books"');
+    await psql('shop', 'CREATE TABLE wreck (); DELETE FROM orders');
+    await inFile('DELETE FROM orders');
+  });
+  afterAll(() => shop?.down());
+
+  it('must bring back what was dropped and deleted, and nothing of the old but what runs', async () => {
+    expect(dumped('postgres')).toBeGreaterThan(0);
+    expect(dumped('sqlite')).toBeGreaterThan(0);
+    const looked = await tool('restore', 'shop@latest', '--from-dump', '--dry-run');
+    expect(looked).toMatchObject({ exitCode: 0 });
+    expect(looked.stdout).toContain('public.pages: none rows now, 7 in the dump');
+    expect(looked.stdout).toMatch(/public\.wreck: 0 rows now, none in the dump/);
+    expect(await databases()).not.toContain('old books');
+
+    const restored = await tool('restore', 'shop@latest', '--from-dump', '--yes');
+    expect(restored, restored.stderr).toMatchObject({ exitCode: 0 });
+    expect(await databases()).toEqual(['old books', 'postgres', 'shop', 'template0', 'template1']);
+    expect(await psql('old books', 'SELECT count(*) FROM pages')).toBe('7');
+    expect(await psql('shop', "SELECT to_regclass('wreck') IS NULL")).toBe('t');
+    // Orders go on coming in as soon as the services are back.
+    expect(await shop.orders()).toBeGreaterThanOrEqual(dumped('postgres'));
+    expect(await inFile('SELECT 1')).toBeGreaterThanOrEqual(dumped('sqlite'));
+    expect((await filesOfApp()).filter((name) => /before|loading/.test(name))).toEqual([]);
+    await shop.waitForOrders((await shop.orders()) + 1);
+    expect(await leftoversIn(shop.backups)).toEqual([]);
+  });
+
+  it('must be undone by one command', async () => {
+    const undone = await tool('restore', '--undo', 'shop', '--yes');
+    expect(undone, undone.stderr).toMatchObject({ exitCode: 0 });
+    expect(await databases()).toEqual(['postgres', 'shop', 'template0', 'template1']);
+    expect(await psql('shop', "SELECT to_regclass('wreck') IS NULL")).toBe('f');
+    await shop.waitForOrders((await shop.orders()) + 1);
+    expect(await leftoversIn(shop.backups)).toEqual([]);
+  });
+});
