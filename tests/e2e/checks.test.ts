@@ -4,7 +4,7 @@ import { leftoversIn, manifestOf, newestManifest, snapshotsIn, writeConfig } fro
 import { runTool, type ScratchStack, scratchStack } from '../support/scratch.ts';
 
 const secret = 'a-secret-of-this-test';
-const idle = 'trap "exit 0" TERM; while :; do sleep 0.1 & wait; done';
+const idle = 'trap "exit 0" TERM; sleep infinity & wait';
 
 /** One that is stopped, one that is frozen, one that runs on; and one that was never started. */
 const yaml = `
@@ -20,6 +20,9 @@ services:
 volumes: { data: {} }
 `;
 
+/** A busy machine may take its time; what is too slow on purpose says so itself. */
+const patient = { timeout: '60s' };
+
 const checks = [
   { name: 'stopped', service: 'stopped', command: ['sh', '-c', 'echo 1; echo 2 >&2'] },
   { name: 'frozen', service: 'frozen', command: 'echo $HOSTNAME | wc -l' },
@@ -31,7 +34,7 @@ const checks = [
   { name: 'talking', service: 'busy', command: ['seq', '5000'] },
   { name: 'absent', service: 'absent', command: ['true'] },
   { name: 'no-file', service: 'stopped', path: '/data/x.db', sql: 'SELECT 1' },
-];
+].map((check) => ({ ...patient, ...check }));
 
 describe('checks of a backup', () => {
   let stack: ScratchStack;

@@ -21,9 +21,9 @@ const lasting = (all: readonly ContainerState[]) =>
 /** The same question to three stores: what they say must be what the copies hold. */
 const checks = `\
     checks:
-      - { name: postgres, service: db, sql: SELECT count(*) FROM orders }
-      - { name: redis, service: cache, command: "redis-cli --scan --pattern 'order:*' | wc -l" }
-      - { name: sqlite, service: app, path: /data/app.db, sql: SELECT count(*) FROM orders, expect: ">= snapshot" }
+      - { name: postgres, service: db, timeout: 60s, sql: SELECT count(*) FROM orders }
+      - { name: redis, service: cache, timeout: 60s, command: "redis-cli --scan --pattern 'order:*' | wc -l" }
+      - { name: sqlite, service: app, timeout: 60s, path: /data/app.db, sql: SELECT count(*) FROM orders, expect: ">= snapshot" }
 `;
 
 const firstOf = (events: readonly ContainerEvent[], action: string, service: string): number =>

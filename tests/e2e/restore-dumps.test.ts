@@ -6,7 +6,7 @@ import { docker } from '../support/containers.ts';
 import { type ExampleStack, startExample } from '../support/example-stack.ts';
 import { runTool } from '../support/scratch.ts';
 
-describe('a restore from dumps, of the example stack under load', () => {
+describe('a restore from dumps, of the example stack under load', { timeout: 240_000 }, () => {
   let shop: ExampleStack;
   let manifest: Manifest;
 

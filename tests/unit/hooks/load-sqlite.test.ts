@@ -120,7 +120,8 @@ const preview = (token = 'a1') => {
 const planned = async (): Promise<SqliteLoadPlan> =>
   JSON.parse(JSON.stringify((await preview()).plan)) as SqliteLoadPlan;
 
-describe('the dump of an SQLite file', () => {
+// Each look into a database is a process of its own.
+describe('the dump of an SQLite file', { timeout: 90_000 }, () => {
   it('knows its rows, and a dry run what is there now', async () => {
     expect(dumps[0]?.tables).toEqual([
       { table: 'odd "one"', rows: 0 },
