@@ -42,14 +42,14 @@ const tellResult = (world: World, { records, failures }: Recoveries): void => {
     if (error.next !== undefined) world.stderr.write(`  ${printable(error.next)}\n`);
   }
   if (world.flags.json || world.flags.quiet) return;
-  for (const { run, down } of records)
-    if (down.length === 0)
+  for (const { run, outcome } of records)
+    if (outcome !== 'services-down')
       world.stdout.write(`${printable(run)} is recovered: what ran before it runs again\n`);
 };
 
 const codeOf = (world: World, { records, failures }: Recoveries, isAllUsable: boolean): number =>
   worstCode([
-    ...records.map(({ down }) => (down.length > 0 ? exitCode.servicesDown : exitCode.done)),
+    ...records.map(({ outcome }) => (outcome === 'services-down' ? exitCode.servicesDown : exitCode.done)),
     ...failures.map(({ error }) => codeOfError(error.code, world.interruptedBy())),
     ...(isAllUsable && records.every(({ warnings }) => warnings.every((one) => one.notice === true))
       ? []

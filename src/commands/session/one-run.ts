@@ -37,7 +37,7 @@ export const onInsisting = (world: World, emit: Emit): (() => void) => {
 
 /** What an earlier run has left down counts, however good the new snapshot is. */
 export const codesOf = ({ records, failures }: Recoveries): number[] => [
-  ...records.filter(({ down }) => down.length > 0).map(() => exitCode.servicesDown),
+  ...records.filter(({ outcome }) => outcome === 'services-down').map(() => exitCode.servicesDown),
   ...failures.map(({ error }) => codeOfError(error.code, undefined)),
 ];
 
