@@ -68,6 +68,9 @@ const demo = async (): Promise<void> => {
   heading('Not torn: every order is in PostgreSQL, Redis, SQLite and the uploads');
   await showInvariant(snapshot);
 
+  heading('Drilled: put back into a closed sandbox, started there, checked, removed again');
+  await tool('drill', 'core');
+
   heading('Done');
   say(`The snapshot is ${snapshot}/. The stack is still running; remove it with:`);
   say(`  ${removeHint}`);

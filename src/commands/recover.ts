@@ -4,6 +4,7 @@ import type { Waiting } from '../base/lock.ts';
 import { printable } from '../base/text/printable.ts';
 import { connectEngine } from '../docker/dockerode.ts';
 import type { Engine, EngineInfo } from '../docker/engine.ts';
+import { isDrillId } from '../drill/kept.ts';
 import type { Found } from '../run/recovery/journals.ts';
 import { engineWhenReady } from '../run/recovery/ready.ts';
 import { backupsFolders } from './session/backups.ts';
@@ -44,7 +45,9 @@ const tellResult = (world: World, { records, failures }: Recoveries): void => {
   if (world.flags.json || world.flags.quiet) return;
   for (const { run, outcome } of records)
     if (outcome !== 'services-down')
-      world.stdout.write(`${printable(run)} is recovered: what ran before it runs again\n`);
+      world.stdout.write(
+        `${printable(run)} is recovered: ${isDrillId(run) ? 'what the drill had made is removed' : 'what ran before it runs again'}\n`,
+      );
 };
 
 const codeOf = (world: World, { records, failures }: Recoveries, isAllUsable: boolean): number =>

@@ -36,8 +36,10 @@ const lookAtData = async (
     drill.checks.push(await filesCheck(restore, path, drill.tools.signal));
     if (to.kind === 'volume') drill.checks.push(...(await sqliteChecks(restore, path, drill)));
   }
-  if (!drill.tools.info.local)
-    drill.observations.push('the engine is remote: files and SQLite files were not looked at one by one');
+  if (data.restores.some(({ to }) => to.kind === 'volume' && !paths.has(to.name)))
+    drill.observations.push(
+      'volumes are out of reach from here: their files were not counted, and a restored PostgreSQL keeps its passwords',
+    );
 };
 
 const modelFor = (drill: Drill, { services, data }: Prepared, { allowed, key }: Secrecy): Fields => {

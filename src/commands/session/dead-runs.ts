@@ -46,10 +46,14 @@ export const tellUnusable = (world: World, unusable: readonly Unusable[]): void 
 
 /** What a dead run has left, in words. */
 export const leftBy = ({ journal }: Found): string => {
-  const { id, phase, told, containers } = journal;
+  const { id, phase, told, containers, kind } = journal;
   const names = containers.map((one) => one.name).join(', ');
   const what =
-    mayBeQuiet(journal) && names !== '' ? `${names} to be looked after` : 'no container to be looked after';
+    kind === 'drill'
+      ? 'its sandbox to be removed'
+      : mayBeQuiet(journal) && names !== ''
+        ? `${names} to be looked after`
+        : 'no container to be looked after';
   return `${id} ${told === undefined ? `died in phase ${phase}` : `ended (${told}) and left something`}: ${what}`;
 };
 

@@ -29,9 +29,12 @@ export const putFileBack = async (
   const { mode, uid, gid, sha256 } = await entryOf(folder, mount);
   const source = join(folder, mount.path);
   if (mount.form !== 'tree' || !(await lstat(source)).isFile()) throw damaged(mount, 'it is no file');
-  const from = await open(source, constants.O_RDONLY | constants.O_NOFOLLOW);
+  await using from = await open(source, constants.O_RDONLY | constants.O_NOFOLLOW);
   await using to = await open(path, 'wx', 0o600);
-  await pipeline(from.createReadStream(), to.createWriteStream({ autoClose: false }), { signal });
+  for await (const chunk of from.createReadStream({ autoClose: false })) {
+    signal.throwIfAborted();
+    await to.writeFile(chunk as Buffer);
+  }
   await to.chown(uid, gid);
   await to.chmod(mode & 0o777);
   const hash = createHash('sha256');

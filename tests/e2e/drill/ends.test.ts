@@ -13,7 +13,7 @@ const services = {
   it: idle({
     environment: { MODE: 'live', API_TOKEN: 'the-original-token' },
     healthcheck: { test: ['CMD-SHELL', '[ "$$MODE" = live ]'], interval: '500ms', retries: 3 },
-    volumes: ['data:/data'],
+    volumes: ['data:/data', './one.conf:/one.conf'],
   }),
 };
 const never = { environment: { it: { MODE: 'drill' } } };
@@ -33,7 +33,9 @@ describe('a drill that does not come to a good end', () => {
   const tool = (...args: readonly string[]) => runTool(args, { cwd: stack.folder });
 
   beforeAll(async () => {
-    stack = await scratchStack(composeText(services, { volumes: { data: {} } }));
+    stack = await scratchStack(composeText(services, { volumes: { data: {} } }), {
+      files: { 'one.conf': 'a single file' },
+    });
     backups = join(stack.folder, 'backups');
     await stack.up('--wait');
     await docker('exec', await stack.container('it'), 'sh', '-c', 'echo precious >/data/file');
@@ -123,7 +125,7 @@ describe('a drill that does not come to a good end', () => {
     const { containers } = await sandboxOf(id);
     const [inspected] = JSON.parse(await docker('inspect', ...containers)) as readonly {
       readonly HostConfig: object;
-      readonly Mounts: readonly { readonly Name: string }[];
+      readonly Mounts: readonly { readonly Name?: string; readonly Source: string }[];
       readonly Config: { readonly Env: readonly string[] };
     }[];
     expect(inspected?.HostConfig).toMatchObject({
@@ -133,10 +135,14 @@ describe('a drill that does not come to a good end', () => {
       PortBindings: {},
       NetworkMode: `${id}_default`,
     });
-    expect(inspected?.Mounts.map(({ Name }) => Name)).toEqual([`${id}_1`]);
+    const sources = inspected?.Mounts.map(({ Name, Source }) => Name ?? Source);
+    expect(sources?.filter((source) => !source.includes(id))).toEqual([]);
+    expect(sources).toHaveLength(2);
     expect(inspected?.Config.Env).toContain(`HOST_PATH=$${'{PATH}'}`);
     expect(observations.join('\n')).toMatch(/lies in no backups folder/);
-    expect(await docker('exec', containers[0] ?? '', 'cat', '/data/file')).toBe('precious');
+    expect(await docker('exec', containers[0] ?? '', 'cat', '/data/file', '/one.conf')).toBe(
+      'precious\na single file',
+    );
     expect(await tool('drill', '--remove', id)).toMatchObject({ exitCode: 0, stdout: `removed ${id}\n` });
     expect((await leftBy(id, backups)).engine).toEqual(clean.engine);
   });
