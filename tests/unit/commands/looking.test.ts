@@ -15,7 +15,7 @@ let nights: Nights;
 beforeAll(async () => {
   folder = await temporaryFolder('looking');
   nights = await makeNights(folder);
-}, 60_000);
+}, 180_000);
 afterAll(() => removeTree(folder));
 
 const tool = (...args: readonly string[]) => runTool([...args, '--backups', folder], { cwd: folder });
@@ -37,7 +37,7 @@ const bytesOf = async (args: readonly string[], most = Number.POSITIVE_INFINITY)
   return { bytes, code: (await ended)[0] };
 };
 
-describe('ls, cat and diff', { timeout: 60_000 }, () => {
+describe('ls, cat and diff', { timeout: 120_000 }, () => {
   it('ls shows the same of a tree and of an archive, and says when there is nothing', async () => {
     const [top, tree, pack, json, none] = await Promise.all([
       tool('ls', newest),

@@ -18,7 +18,7 @@ beforeAll(async () => {
   nights = await makeNights(folder);
   await mkdir(join(folder, 'copy'));
   copy = join(folder, 'copy', basename(nights.second));
-}, 60_000);
+}, 180_000);
 afterAll(() => removeTree(folder));
 /** A whole copy with all metadata, but no inode in common with the snapshot. */
 beforeEach(async () => {

@@ -25,7 +25,7 @@ beforeAll(async () => {
   folder = await temporaryFolder('inside');
   nights = await makeNights(folder);
   mounts = (await readManifest(nights.second)).mounts;
-}, 60_000);
+}, 180_000);
 afterAll(() => removeTree(folder));
 
 const mountNamed = (name: string): ManifestMount => {
