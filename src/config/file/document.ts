@@ -1,6 +1,7 @@
-import { isAlias, isMap, isScalar, isSeq, LineCounter, type Pair, parseDocument, Scalar } from 'yaml';
+import { isAlias, isMap, isScalar, isSeq, type Pair, parseDocument, Scalar } from 'yaml';
 import { type Path, type Position, type Problem, pointerOf } from '../check/problem.ts';
 import { type Environment, interpolate } from './interpolate.ts';
+import { positionsIn } from './lines.ts';
 import { explainSyntax } from './syntax.ts';
 
 /** Where a value stands, and how it is written when variables made it. */
@@ -34,12 +35,8 @@ const mostValues = 100_000;
  * comes out as `true` or `false` is a boolean, as it would be had it been written there.
  */
 export const readDocument = (text: string, env: Environment): ConfigDocument => {
-  const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
-  const positionAt = (offset: number): Position => {
-    const { line, col } = lines.linePos(offset);
-    return { line: Math.max(line, 1), column: Math.max(col, 1) };
-  };
+  const document = parseDocument(text, { prettyErrors: false });
+  const positionAt = positionsIn(text);
   const problems: Problem[] = firstOfEachLine(
     [...document.errors, ...document.warnings].map((error) => ({
       ...positionAt(error.pos[0]),

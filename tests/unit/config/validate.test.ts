@@ -272,7 +272,8 @@ describe('any text', () => {
           }
         },
       ),
-      { numRuns: 1000 },
+      // The parser's own count of lines is wrong here.
+      { numRuns: 1000, examples: [['- ]${\n  \n      instances:\n      instances:']] },
     );
   });
 
