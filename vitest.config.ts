@@ -1,4 +1,5 @@
 import { defineConfig } from 'vitest/config';
+import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 /** Suites that need a real engine: stacks start and stop in them, and much of it is waiting. */
 const onEngine = {
@@ -7,29 +8,48 @@ const onEngine = {
   globalSetup: 'tests/support/built.ts',
 };
 
-/** Runs four stacks at a time by itself, and measures: alone, after all others. */
-const boundaries = 'tests/faults/boundaries.test.ts';
+/** Measures how long something takes: alone, after all others. */
+const measuring = 'tests/faults/back-in-time.test.ts';
+
+/** The longest begin first, and those that only compute fill what is left. */
+const order = ['/boundaries.test.ts', '/faults/storage-', '/faults/', '/e2e/', '/contract/'];
+
+class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const place = ({ moduleId }: TestSpecification): number => {
+      const found = order.findIndex((part) => moduleId.includes(part));
+      return found === -1 ? order.length : found;
+    };
+    return (await super.sort(files)).toSorted((a, b) => place(a) - place(b));
+  }
+}
 
 export default defineConfig({
   test: {
-    // Two files at a time on two cores: while one waits for a container, the other has the processor.
-    maxWorkers: 2,
+    // Three files at a time on two cores: while one waits for a container, the others have the processors.
+    maxWorkers: 3,
+    sequence: { sequencer: LongestFirst },
     coverage: { provider: 'v8', include: ['src/**'], reporter: ['text-summary', 'html'] },
     projects: [
       {
+        extends: true,
         test: {
           name: 'unit',
           include: ['tests/unit/**/*.test.ts'],
           testTimeout: 20_000,
-          globalSetup: 'tests/support/built.ts',
+          globalSetup: onEngine.globalSetup,
         },
       },
-      { test: { name: 'contract', include: ['tests/contract/**/*.test.ts'], ...onEngine } },
-      { test: { name: 'e2e', include: ['tests/e2e/**/*.test.ts'], ...onEngine } },
+      { extends: true, test: { name: 'contract', include: ['tests/contract/**/*.test.ts'], ...onEngine } },
+      { extends: true, test: { name: 'e2e', include: ['tests/e2e/**/*.test.ts'], ...onEngine } },
       {
-        test: { name: 'faults', include: ['tests/faults/**/*.test.ts'], exclude: [boundaries], ...onEngine },
+        extends: true,
+        test: { name: 'faults', include: ['tests/faults/**/*.test.ts'], exclude: [measuring], ...onEngine },
       },
-      { test: { name: 'boundaries', include: [boundaries], sequence: { groupOrder: 1 }, ...onEngine } },
+      {
+        extends: true,
+        test: { name: 'measuring', include: [measuring], sequence: { groupOrder: 1 }, ...onEngine },
+      },
     ],
   },
 });

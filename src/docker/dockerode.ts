@@ -1,7 +1,7 @@
 import { hostname, release } from 'node:os';
 import type { Readable } from 'node:stream';
 import type Docker from 'dockerode';
-import { StackBackupError } from '../base/errors.ts';
+import { messageOf, StackBackupError } from '../base/errors.ts';
 import { heeding } from '../base/wait/heed.ts';
 import { whileAnswering } from './api/answering.ts';
 import { openArchive } from './api/archive.ts';
@@ -50,6 +50,19 @@ export const connectEngine = async (endpoint?: Endpoint): Promise<Engine> => {
       { next: 'Upgrade to Docker Engine 20.10 or newer.' },
     );
   return engine;
+};
+
+/**
+ * The runtime gives up freezing when the processes do not all come to rest in time, as on a busy machine, and thaws
+ * them again. Asked once more it succeeds as a rule.
+ */
+const freezing = async (ask: () => Promise<unknown>, attempts = 5): Promise<void> => {
+  try {
+    await ask();
+  } catch (error) {
+    if (attempts === 1 || !messageOf(error).includes('unable to freeze')) throw error;
+    await freezing(ask, attempts - 1);
+  }
 };
 
 const createEngine = (docker: Docker, address: string): Engine => {
@@ -149,7 +162,9 @@ const createEngine = (docker: Docker, address: string): Engine => {
       });
     },
     pause: async (id) => {
-      await must(`pause container ${id}`, (abortSignal) => docker.getContainer(id).pause({ abortSignal }));
+      const ask = () =>
+        must(`pause container ${id}`, (abortSignal) => docker.getContainer(id).pause({ abortSignal }));
+      await freezing(ask);
     },
     unpause: async (id) => {
       await must(`unpause container ${id}`, (abortSignal) =>

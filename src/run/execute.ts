@@ -287,6 +287,7 @@ export const executeBackup = async (
   process.env[runVariable] = run.id; // children inherit it: a recovery finds those that outlive the run
   const isNeeded = plan.stopWaves.length > 0;
   const guardian = isNeeded ? startGuardian(plan.instance.backups, run.id) : Promise.resolve(undefined);
+  void guardian.then((one) => one && opened.journal.follow(one.tell));
   const end = await endOf(run, { ...opened, guardian });
   const hasNoFolder = end.path !== undefined || (await removePartial(run, opened));
   const clean = hasNoFolder && !run.warnings.some(({ code }) => code === 'holder-left');

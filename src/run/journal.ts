@@ -137,16 +137,20 @@ export interface JournalFile {
   leave(told: Outcome, containers: readonly JournalContainer[], phase?: Phase): Promise<void>;
   /** The run is over and nothing is left to put back. */
   close(): Promise<void>;
+  /** Tells what stands in it now, and each change before it is written; undefined when it is about to be removed. */
+  follow(listener: (journal: Journal | undefined) => void): void;
 }
 
 /** Writes the journal (temp file, fsync, rename, fsync of the folder): on disk when it resolves. */
 export const openJournal = async (path: string, first: Omit<Journal, 'process'>): Promise<JournalFile> => {
   let journal: Journal = { ...first, process: ownIdentity() };
   let last = Promise.resolve();
+  let tell: (journal: Journal | undefined) => void = () => undefined;
   /** One write after another: containers end while others do, and the newest word has to be the last one. */
   const change = (to: Partial<Journal>): Promise<void> => {
     journal = { ...journal, ...to };
     const now = journal;
+    tell(now);
     last = last.catch(() => undefined).then(() => writeJournal(path, now));
     return last;
   };
@@ -165,7 +169,12 @@ export const openJournal = async (path: string, first: Omit<Journal, 'process'>)
     leave: (told, containers, phase = 'starting') => change({ phase, told, containers }),
     close: async () => {
       await last.catch(() => undefined);
+      tell(undefined);
       await removeJournal(path);
+    },
+    follow: (listener) => {
+      tell = listener;
+      listener(journal);
     },
   };
 };

@@ -5,14 +5,8 @@ import type { planToJson } from '../../src/plan/json.ts';
 import { leftoversIn } from '../support/backups.ts';
 import { tableOf, undocumented } from '../support/fault-table.ts';
 import { runTool } from '../support/scratch.ts';
-import { backUp, type Cell, leaveDown, tryFault, tryRecovery, whenAllIsQuiet } from './boundaries/cell.ts';
-import {
-  boundaries,
-  faultableBoundaries,
-  inTurns,
-  type Passed,
-  startMs,
-} from './boundaries/inject/boundaries.ts';
+import { backUp, type Cell, leaveDown, tryFault, tryRecovery } from './boundaries/cell.ts';
+import { boundaries, faultableBoundaries, inTurns, type Passed } from './boundaries/inject/boundaries.ts';
 import type { FaultKind } from './boundaries/inject/order.ts';
 import { faultLanes } from './boundaries/lanes.ts';
 import { observe } from './boundaries/observe.ts';
@@ -81,14 +75,11 @@ describe('a fault at each boundary between the steps of a backup', () => {
     expect(lost.map(({ at, problems, said }) => ({ at, problems, said }))).toEqual([]);
     expect(tried.length).toBeGreaterThan(6);
   };
-  /**
-   * Every boundary with every kind takes as long as all other tests together. So each boundary gets one kind,
-   * in turn, and each kind every sixth boundary; `FAULTS=all npm test` tries all kinds at each.
-   */
+  /** `FAULTS=turns` gives each boundary one kind, in turn, and takes a sixth of the time: for work on it. */
   const share =
     (turn: number, from: (trace: readonly Passed[]) => readonly string[]) =>
-    (trace: readonly Passed[]): readonly string[] =>
-      from(trace).filter((_, place) => process.env.FAULTS === 'all' || place % 6 === turn);
+    (all: readonly Passed[]): readonly string[] =>
+      from(all).filter((_, place) => process.env.FAULTS !== 'turns' || place % 6 === turn);
   const kinds: readonly [FaultKind, (trace: readonly Passed[]) => readonly string[]][] = [
     ['error thrown', share(0, faultableBoundaries)],
     ['SIGINT', share(1, boundaries)],
@@ -124,22 +115,9 @@ describe('a fault at each boundary between the steps of a backup', () => {
   it('must let the next backup succeed', async () => {
     const next = await lanes.each(async (target) => {
       const { ended } = await backUp(target);
-      return [ended.exitCode, ended.stderr, await target.lasting(), await leftoversIn(target.backups)];
+      const said = ended.exitCode === 0 ? ended.stderr : ended.stdout + ended.stderr;
+      return [ended.exitCode, said, await target.lasting(), await leftoversIn(target.backups)];
     });
     expect(next).toEqual(await lanes.each(async (target) => [0, '', target.before, []]));
-  });
-
-  it.each([
-    ['SIGKILL of the tool', 2_000],
-    ['SIGKILL of tool and guardian, then `recover`', 1_000],
-  ] as const)('must have the services back in time: %s', async (kind, limit) => {
-    let shortest = Number.POSITIVE_INFINITY;
-    // What else the machine is doing is not to be measured: the shortest of a few counts.
-    for (let round = 0; round < 6 && shortest >= limit; round++) {
-      const cell = await tryFault(lanes.first(), { kind, at: whenAllIsQuiet });
-      expect(cell.problems).toEqual([]);
-      shortest = Math.min(shortest, cell.backMs - startMs(trace));
-    }
-    expect(shortest).toBeLessThan(limit);
   });
 });

@@ -6,8 +6,10 @@ import { run } from '../../src/base/process.ts';
 import { readHistory } from '../../src/catalog/history.ts';
 import { leftoversIn } from '../support/backups.ts';
 import { type Attempt, type DiskStack, diskStack } from '../support/disk-stack.ts';
+import { guardiansOf } from '../support/guardians.ts';
 import { type LoopDisk, loopDisk } from '../support/loop-disk.ts';
 import { rowOf } from '../support/reliability.ts';
+import { until } from '../support/until.ts';
 import { fingerprint } from '../support/untouched.ts';
 
 const phases = ['before-stop', 'while-stopped', 'after-start'] as const;
@@ -110,6 +112,35 @@ describe('a backups disk that is lost during the run', () => {
       },
     );
     console.log(rowOf('Backups disk unmounted', attempts));
+  });
+
+  it('must not keep the services down when the tool is killed at the same time', async () => {
+    const losses = [
+      [(disk: LoopDisk) => disk.unmount(), (disk: LoopDisk) => disk.mount()],
+      [(disk: LoopDisk) => disk.breakDown(), (disk: LoopDisk) => disk.repair()],
+    ] as const;
+    const tried = losses.map(async ([lose, mend], at) => {
+      const one = stacks[at] as DiskStack;
+      const attempt = await one.attempt(async (tool) => {
+        await lose(one.disk);
+        tool.kill('SIGKILL');
+        await tool.ended;
+      });
+      const killed = Date.now();
+      expect(attempt.phase).toBe('while-stopped');
+      // Nothing but the guardian can do it, from what it was told before: the journal is out of reach.
+      await until('the services are back', one.isBack);
+      const backMs = Date.now() - killed;
+      await until('the guardian has gone', async () => (await guardiansOf(one.backups)).length === 0);
+      await mend(one.disk);
+      await one.expectUnharmed(attempt);
+      await one.expectNextGood();
+      const runs = (await readHistory(one.backups)).map(({ run, outcome }) => `${run} ${outcome}`);
+      const run = attempt.events.find((event) => event.type === 'run-started')?.id;
+      expect(runs.filter((line) => line.startsWith(`${run}`))).toEqual([`${run} failed`]);
+      return { backMs };
+    });
+    console.log(rowOf('Backups disk lost and the tool killed at once', await Promise.all(tried)));
   });
 
   it('must not take a flush for done that was not', async () => {

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { cp, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { rolldown } from 'rolldown';
 import { bundle } from '../../scripts/build/bundle.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url)).replace(/\/$/, '');
@@ -12,12 +13,22 @@ const home = `${root}/node_modules/.cache/stack-backup-tests`;
 /** The program as it ships, in one bundle. */
 export const builtProgram = `${home}/package/dist/main.js`;
 
-/** Everything that the program is made of. */
-const made = ['src', 'schemas', 'scripts/build', 'package.json', 'package-lock.json'];
+const injected = 'tests/faults/boundaries/inject';
+/** What is loaded into the program to watch it. As JavaScript: to strip types takes longer than a start. */
+export const builtInject = `${home}/package/inject.js`;
+
+/** Everything that these are made of. */
+const parts = ['src', 'schemas', 'scripts/build', injected, 'package.json', 'package-lock.json'];
+
+const bundleInject = async (file: string): Promise<void> => {
+  const bundled = await rolldown({ input: join(root, injected, 'inject.ts'), platform: 'node' });
+  await bundled.write({ file, format: 'esm' });
+  await bundled.close();
+};
 
 const stampOf = async (): Promise<string> => {
   const hash = createHash('sha256');
-  for (const part of made) {
+  for (const part of parts) {
     const files = part.includes('.')
       ? [part]
       : (await readdir(join(root, part), { recursive: true, withFileTypes: true }))
@@ -38,6 +49,7 @@ export default async (): Promise<void> => {
   for (const part of ['schemas', 'package.json'])
     await cp(join(root, part), join(made, part), { recursive: true });
   await bundle(root, join(made, 'dist'));
+  await bundleInject(join(made, 'inject.js'));
   await writeFile(join(made, 'stamp'), stamp);
   await rm(join(home, 'package'), { recursive: true, force: true });
   await rename(made, join(home, 'package'));

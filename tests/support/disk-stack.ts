@@ -9,7 +9,14 @@ import { composeText, hostHook, lasting, leftoversIn, snapshotsIn, writeConfig }
 import { docker } from './containers.ts';
 import { gateIn } from './gate.ts';
 import { type LoopDisk, loopDisk } from './loop-disk.ts';
-import { runTool, type ScratchStack, scratchStack, spawnTool, type ToolResult } from './scratch.ts';
+import {
+  type RunningTool,
+  runTool,
+  type ScratchStack,
+  scratchStack,
+  spawnTool,
+  type ToolResult,
+} from './scratch.ts';
 import { backupsOf, type Settings } from './trial.ts';
 import { fingerprint } from './untouched.ts';
 
@@ -68,7 +75,7 @@ export interface DiskStack extends AsyncDisposable {
   rewrite(): Promise<void>;
   /** Backs it up; `meddle` happens in a hook of that phase, after all checks. */
   attempt(
-    meddle: () => Promise<unknown>,
+    meddle: (tool: RunningTool) => Promise<unknown>,
     phase?: string,
     settings?: Settings,
     args?: readonly string[],
@@ -78,6 +85,8 @@ export interface DiskStack extends AsyncDisposable {
    * snapshot but the earlier ones, and these as they were to the last byte; no helper container.
    */
   expectUnharmed(attempt: Attempt): Promise<void>;
+  /** Whether the containers are as they were before the last attempt. */
+  isBack(): Promise<boolean>;
   /** No temporary folder, no journal; and the history has that run. */
   expectClean(attempt: Attempt): Promise<RunRecord>;
   /** The next backup is a good one, and clears away what the disk did not let the run before clear away. */
@@ -159,11 +168,12 @@ export const diskStack = async (
       });
       await using tool = spawnTool(['it', '--json', ...args], { cwd: stack.folder });
       await tool.line(/"hook-started".*"gate"/);
-      await meddle();
+      await meddle(tool);
       const meddled = Date.now();
       await gate.open();
       return attemptOf(await tool.ended, meddled);
     },
+    isBack: async () => (await containers()) === before,
     expectUnharmed: async ({ events, ended }) => {
       expect(await containers(), ended.stderr).toBe(before);
       expect(await snapshots()).toEqual(earlier);

@@ -1,9 +1,12 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import type { Journal } from '../journal.ts';
 
 /** A small process that stands by while services are down; `dismiss` sends it home. */
 export interface Guardian {
   readonly pid: number | undefined;
+  /** Hands it the newest journal, for when the disk with the backups is lost; undefined: there is none any more. */
+  readonly tell: (journal: Journal | undefined) => void;
   /** The run has put everything back by itself. */
   dismiss(): Promise<void>;
 }
@@ -40,6 +43,7 @@ export const startGuardian = async (backups: string, run: string): Promise<Guard
   child.unref();
   return {
     pid: child.pid,
+    tell: (journal) => void child.stdin.write(`${JSON.stringify(journal ?? null)}\n`),
     dismiss: async () => {
       if (child.exitCode !== null || child.signalCode !== null) return;
       child.ref(); // or the program would end here, with nothing left to wait for

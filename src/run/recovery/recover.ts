@@ -30,7 +30,8 @@ const quietPhases: readonly Phase[] = [
 /** In these the data of a restore is neither the old nor the new. */
 const halfPhases: readonly Phase[] = ['restoring', 'loading', 'rolling-back'];
 
-const isHalfRestored = ({ kind, phase }: Journal): boolean =>
+/** The data of a restore is neither the old nor the new. */
+export const isHalfRestored = ({ kind, phase }: Journal): boolean =>
   kind === 'restore' && halfPhases.includes(phase);
 
 export const mayBeQuiet = (journal: Journal): boolean => quietPhases.includes(journal.phase);
@@ -66,7 +67,11 @@ export interface Recovered {
   readonly data?: DataState;
 }
 
-const bringContainersBack = async (
+/**
+ * Brings back what a run has left down, unless its data is half restored. Each container is judged first: what has
+ * come back, or was somebody else's since, is left alone.
+ */
+export const bringContainersBack = async (
   journal: Journal,
   context: RunContext,
   data: SettledData | undefined,

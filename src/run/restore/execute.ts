@@ -127,6 +127,7 @@ export const executeRestore = async (
   const opened = await openFolders(run, { kind: 'restore', restore });
   process.env[runVariable] = run.id; // children inherit it: a recovery finds those that outlive the run
   const guardian = await startGuardian(instance.backups, run.id);
+  if (guardian !== undefined) opened.journal.follow(guardian.tell);
   const restoring: Restoring = {
     run,
     opened,

@@ -1,13 +1,11 @@
 import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import type { RunEvent } from '../../../src/base/events.ts';
+import { builtInject } from '../../support/built.ts';
 import { spawnTool, type ToolResult } from '../../support/scratch.ts';
 import { type Passed, readTrace } from './inject/boundaries.ts';
 import { type Fault, type Order, orderVariable } from './inject/order.ts';
 import type { FaultStack } from './stack.ts';
-
-const inject = fileURLToPath(new URL('./inject/inject.ts', import.meta.url));
 
 /** A run of the tool, seen from outside. */
 export interface Observed {
@@ -38,7 +36,7 @@ export const observe = async (
   };
   await using tool = spawnTool([...command, '--json'], {
     cwd: stack.folder,
-    env: { [orderVariable]: JSON.stringify(order), NODE_OPTIONS: `--import=${inject}` },
+    env: { [orderVariable]: JSON.stringify(order), NODE_OPTIONS: `--import=${builtInject}` },
   });
   const ended = await tool.ended;
   // A command that has nothing to do passes no boundary.

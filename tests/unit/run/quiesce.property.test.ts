@@ -8,42 +8,9 @@ import { journalContainers } from '../../../src/run/journal.ts';
 import { newLedger } from '../../../src/run/quiet/ledger.ts';
 import { whileQuiet } from '../../../src/run/quiet/quiesce.ts';
 import { needsAmong } from '../../../src/stack/order.ts';
+import { anyStack, wanted } from '../../support/any-stack.ts';
 import { type Call, memoryEngine, type Told } from '../../support/memory-engine.ts';
 import { instanceWith, type Sketch, stackFrom } from '../../support/stack-builder.ts';
-
-const states = ['running', 'running', 'running', 'paused', 'exited', 'restarting', 'created'] as const;
-const policies = ['no', 'always', 'unless-stopped', 'on-failure'];
-
-/** Stacks without circles: a service needs only such with a smaller number; some share its network. */
-const anyStack = fc
-  .array(
-    fc.record({
-      state: fc.constantFrom(...states),
-      health: fc.constantFrom('none' as const, 'healthy' as const),
-      policy: fc.constantFrom(...policies),
-      mode: fc.constantFrom<QuiesceMode>('stop', 'stop', 'pause', 'none'),
-      needs: fc.array(fc.nat(8), { maxLength: 3 }),
-      condition: fc.constantFrom('service_started', 'service_healthy'),
-      shares: fc.option(fc.nat(8), { freq: 4 }),
-    }),
-    { minLength: 1, maxLength: 8 },
-  )
-  .map((drawn) => ({
-    modes: Object.fromEntries(drawn.map(({ mode }, at) => [`s${at}`, { quiesce: mode }])),
-    sketches: drawn.map(
-      ({ state, health, policy, needs, condition, shares }, at): Sketch => ({
-        id: `s${at}`,
-        state,
-        health: state === 'running' ? health : 'none',
-        restartPolicy: { name: policy, maximumRetryCount: 0 },
-        startedAt: String(at),
-        dependsOn: [...new Set(needs.filter((other) => other < at))]
-          .map((other) => `s${other}:${condition}:false`)
-          .join(','),
-        ...(shares !== null && shares < at ? { networkMode: `container:s${shares}` } : {}),
-      }),
-    ),
-  }));
 
 interface Fault {
   readonly where: 'nowhere' | 'call' | 'work' | 'signal';
@@ -107,8 +74,6 @@ const drive = async (
   );
   return { plan, needs, ledger, before, during, after: memory.states(), calls: memory.calls, failure };
 };
-
-const wanted = (state: string): string => (state === 'restarting' ? 'running' : state);
 
 describe('whatever fails on the way', () => {
   it('brings back exactly what ran, as it was, each once and after what it needs', async () => {

@@ -23,11 +23,13 @@ export const guardianOf = (trace: readonly Passed[]): number | undefined => {
   return line === undefined ? undefined : Number(line.slice(guardianMark.length));
 };
 
+/** What brings something back begins with one of these. */
+const backwards = /^before POST .*\/(start|unpause|update \(2\))$/;
+
 /** From the first call that brings something back to the last service at work: what a start costs anyway, ms. */
 export const startMs = (trace: readonly Passed[]): number => {
-  const way = trace.slice(trace.findIndex(({ name }) => name === 'event phase starting'));
-  const first = way.find(({ name }) => name.startsWith('before POST'))?.at ?? Number.NaN;
-  const last = way.findLast(({ name }) => /^event (started|unpaused|healthy)/.test(name))?.at ?? Number.NaN;
+  const first = trace.find(({ name }) => backwards.test(name))?.at ?? Number.NaN;
+  const last = trace.findLast(({ name }) => /^event (started|unpaused|healthy)/.test(name))?.at ?? Number.NaN;
   return last - first;
 };
 

@@ -1,0 +1,132 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { systemClock } from '../../../../src/base/clock.ts';
+import type { Engine } from '../../../../src/docker/engine.ts';
+import { planBackup } from '../../../../src/plan/backup.ts';
+import type { RunContext } from '../../../../src/run/context.ts';
+import { type Journal, type JournalContainer, journalContainers } from '../../../../src/run/journal.ts';
+import { newLedger } from '../../../../src/run/quiet/ledger.ts';
+import { whileQuiet } from '../../../../src/run/quiet/quiesce.ts';
+import { wayBackOf } from '../../../../src/run/quiet/way-back.ts';
+import { bringContainersBack } from '../../../../src/run/recovery/recover.ts';
+import { needsAmong } from '../../../../src/stack/order.ts';
+import { anyStack, wanted } from '../../../support/any-stack.ts';
+import { deadJournal } from '../../../support/journal.ts';
+import { memoryEngine } from '../../../support/memory-engine.ts';
+import { instanceWith, stackFrom } from '../../../support/stack-builder.ts';
+
+type Drawn = typeof anyStack extends fc.Arbitrary<infer T> ? T : never;
+
+/** Before which call of the run the kill comes, and whether that call still reaches the engine. */
+interface Kill {
+  readonly at: number;
+  readonly arrives: boolean;
+}
+
+/** The engine as a process sees it that is killed at a call: no answer ever comes. */
+const mortal = (engine: Engine, { at, arrives }: Kill, onDeath: () => void): Engine => {
+  let calls = 0;
+  return new Proxy(engine, {
+    get: (target, name) => {
+      const method = Reflect.get(target, name);
+      if (typeof method !== 'function') return method;
+      return (...args: unknown[]) => {
+        const isDead = calls++ >= at;
+        const answer = isDead && !(arrives && calls === at + 1) ? undefined : method.apply(target, args);
+        if (!isDead) return answer;
+        // What was under way arrives; then whoever looks after the run looks.
+        void Promise.resolve(answer).then(onDeath, onDeath);
+        return new Promise(() => undefined);
+      };
+    },
+  });
+};
+
+/** Runs the window of a backup until it is killed or over; the engine, and the journal as it was then. */
+const killedRun = async ({ modes, sketches }: Drawn, kill: Kill) => {
+  const observed = stackFrom(sketches);
+  const plan = planBackup(instanceWith({ services: modes }), observed, new Map());
+  const memory = memoryEngine(
+    observed.containers.map((one) => one.details),
+    () => false,
+  );
+  const before = memory.states();
+  const containers = journalContainers(plan);
+  const ledger = newLedger(containers);
+  const all = observed.containers.map((one) => one.id);
+  const needs = needsAmong(new Set(ledger.keys()), all, observed.edges);
+  const { postStart: _, ...wayBack } = wayBackOf(plan, needs);
+  let journal: Journal = deadJournal('/no/backups', { phase: 'stopping', containers, wayBack });
+  const note = (id: string, what: Partial<JournalContainer>): void => {
+    journal = {
+      ...journal,
+      containers: journal.containers.map((one) => (one.id === id ? { ...one, ...what } : one)),
+    };
+  };
+  const death = Promise.withResolvers<void>();
+  const context: RunContext = {
+    engine: mortal(memory.engine, kill, death.resolve),
+    local: true,
+    clock: systemClock,
+    emit: () => undefined,
+    signal: new AbortController().signal,
+    noteEnded: async (id) => note(id, { ended: true }),
+    noteBack: (id) => note(id, { back: true }),
+    warn: () => undefined,
+  };
+  const work = async (): Promise<void> => {
+    journal = { ...journal, phase: 'copying' };
+    await new Promise((resolve) => setImmediate(resolve));
+    journal = { ...journal, phase: 'starting' };
+  };
+  const over = whileQuiet(context, plan, ledger, needs, work).then(() => true);
+  const isOver = await Promise.race([over, death.promise.then(() => false)]);
+  return { memory, before, needs, journal: () => journal, isOver };
+};
+
+const recover = async (engine: Engine, journal: Journal) =>
+  bringContainersBack(
+    journal,
+    {
+      engine,
+      local: true,
+      clock: systemClock,
+      emit: () => undefined,
+      signal: new AbortController().signal,
+      warn: () => undefined,
+    },
+    undefined,
+  );
+
+describe('a run that is killed at any call, and recovered', () => {
+  it('leaves everything as it was, each container started once, after what it needs', async () => {
+    let killed = 0;
+    const property = fc.asyncProperty(
+      anyStack,
+      fc.record({ at: fc.nat(60), arrives: fc.boolean() }),
+      async (stack, kill) => {
+        const { memory, before, needs, journal, isOver } = await killedRun(stack, kill);
+        if (isOver) return;
+        killed++;
+        const ledger = await recover(memory.engine, journal());
+        expect([...ledger.values()].filter((entry) => entry.down !== undefined)).toEqual([]);
+        const starts: string[] = [];
+        for (const [id, was] of before) {
+          const is = memory.states().get(id);
+          expect(is?.policy, `policy of ${id}`).toBe(was.policy);
+          expect([was.state, wanted(was.state)], `state of ${id}`).toContain(is?.state);
+          if (is !== undefined && is.startedAt !== was.startedAt) starts.push(id);
+        }
+        const at = (id: string): number => memory.states().get(id)?.startedAt ?? 0;
+        for (const { from, to } of needs)
+          if (starts.includes(from) && starts.includes(to)) expect(at(to)).toBeLessThan(at(from));
+
+        const once = memory.states();
+        await recover(memory.engine, journal());
+        expect(memory.states()).toEqual(once);
+      },
+    );
+    await fc.assert(property, { numRuns: 2000 });
+    expect(killed).toBeGreaterThan(500);
+  }, 60_000);
+});
