@@ -44,6 +44,33 @@ export const composeModel = async (asked: ComposeProject): Promise<unknown> => {
   return JSON.parse(result.stdout.toString('utf8'));
 };
 
+/** The same, and the variables that the files ask for and nobody gives. */
+export const composeModelAndUnset = async (
+  asked: ComposeProject,
+): Promise<{ readonly model: unknown; readonly unset: readonly string[] }> => {
+  const result = await compose([...argumentsOf(asked), 'config', '--format', 'json']);
+  if (result.exitCode !== 0)
+    throw new StackBackupError(
+      'compose-invalid',
+      `compose files for ${asked.project}: ${complaint(result)}`,
+      {
+        next: 'Give all that the files need: --env-file for values, --compose-file where they lie beside what they name.',
+      },
+    );
+  // Compose says it in its log alone, with or without its quotes escaped.
+  const unset = result.stderr.matchAll(/The \\?"([A-Za-z_][A-Za-z0-9_]*)\\?" variable is not set/g);
+  return {
+    model: JSON.parse(result.stdout.toString('utf8')),
+    unset: [...new Set([...unset].map(([, name = '']) => name))],
+  };
+};
+
+/** Fetches an image. Resolves with the engine's complaint when it cannot be had. */
+export const pullImage = async (reference: string, signal: AbortSignal): Promise<string | undefined> => {
+  const result = await run(['docker', 'pull', '--quiet', '--', reference], { signal });
+  return result.exitCode === 0 ? undefined : complaint(result) || `exit code ${result.exitCode}`;
+};
+
 /** Config hash of every service of the files, as Compose labels its containers with; to notice drift. */
 export const composeHashes = async (asked: ComposeProject): Promise<ReadonlyMap<string, string>> => {
   const result = await compose([...argumentsOf(asked), 'config', '--hash', '*']);
@@ -55,7 +82,9 @@ export const composeHashes = async (asked: ComposeProject): Promise<ReadonlyMap<
 export interface ComposeUp {
   readonly project: string;
   /** Holds no secrets on a disk: Compose reads it from its standard input. */
-  readonly model: unknown;
+  readonly model?: unknown;
+  /** A file instead, which stays with the project. */
+  readonly file?: string;
   /** Relative paths would start here. */
   readonly folder: string;
   /** These alone, with what they depend on; all when there are none. */
@@ -74,8 +103,9 @@ export const composeUp = async (up: ComposeUp): Promise<string | undefined> => {
   const where = ['--project-name', up.project, '--project-directory', up.folder, '--env-file', '/dev/null'];
   const how = up.createOnly === true ? '--no-start' : '--detach';
   const what = ['up', how, '--no-build', '--pull', 'never', ...up.services];
-  const result = await run(['docker', 'compose', ...where, '--file', '-', ...what], {
-    input: JSON.stringify(up.model),
+  const input = up.file === undefined ? { input: JSON.stringify(up.model) } : {};
+  const result = await run(['docker', 'compose', ...where, '--file', up.file ?? '-', ...what], {
+    ...input,
     env: { COMPOSE_ANSI: 'never', COMPOSE_PROFILES: '', COMPOSE_REMOVE_ORPHANS: 'false' },
     timeoutMs: up.timeoutMs,
     signal: up.signal,

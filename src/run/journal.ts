@@ -26,7 +26,7 @@ export type JournalWayBack = Omit<WayBack, 'project' | 'postStart'> & {
 };
 
 /** What a run is for. A journal without it is that of a backup. */
-type RunKind = 'backup' | 'restore' | 'drill';
+type RunKind = 'backup' | 'restore' | 'drill' | 'into';
 
 /** A mount that a restore overwrites. */
 export interface JournalPutBack {
@@ -80,6 +80,8 @@ export interface Journal {
   readonly drill?: JournalDrill;
   /** Of a restore only. */
   readonly restore?: JournalRestore;
+  /** Of a restore into a new project only: its folder, absolute. */
+  readonly into?: { readonly folder: string };
   readonly id: string;
   readonly instance: string;
   readonly project: string;

@@ -15,6 +15,10 @@ interface RestoreArguments extends RawFlags {
   readonly safety: boolean;
   readonly devices?: boolean;
   readonly stopOthers?: boolean;
+  readonly into?: string;
+  readonly composeFile: readonly string[];
+  readonly envFile: readonly string[];
+  readonly folder?: string;
   readonly wait: Duration;
 }
 
@@ -35,10 +39,32 @@ export const restoreVerb: Verb = (program, ended) =>
     .option('--no-safety', 'keep nothing of what is overwritten: there is no way back then')
     .option('--devices', 'make device nodes that the snapshot has, too')
     .option('--stop-others', 'stop containers of other projects, too, that use the same data')
+    .option('--into <project>', 'make a second stack of it under this name, or the stack on an empty machine')
+    .option(
+      '--compose-file <path>',
+      'with --into: instead of the compose files in the snapshot',
+      collected,
+      [],
+    )
+    .option('--env-file <path>', 'with --into: values that the snapshot does not keep', collected, [])
+    .option('--folder <path>', 'with --into: for its compose file and binds; made (default: ./<project>)')
     .addOption(wait())
     .action(async (reference: string, given: RestoreArguments) => {
       if (given.dryRun !== true) withoutSuspension();
       await ended(given, async (world) => {
+        if (given.into !== undefined) {
+          const { restoreInto } = await import('../../commands/into.ts');
+          return await restoreInto(world, reference, {
+            project: given.into,
+            composeFiles: given.composeFile,
+            envFiles: given.envFile,
+            folder: given.folder,
+            devices: given.devices === true,
+            dryRun: given.dryRun === true,
+            yes: given.yes === true,
+            verify: given.verify,
+          });
+        }
         const { restore } = await import('../../commands/restore.ts');
         return await restore(world, reference, {
           choice: {

@@ -1,7 +1,6 @@
 import { lstat, mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { removeTree } from '../../base/disk.ts';
 import { messageOf, StackBackupError } from '../../base/errors.ts';
 import { printable, type RecordEntry, sortRecords } from '../../snapshot/entries/records.ts';
 import { recordWalk } from '../walk.ts';
@@ -13,6 +12,7 @@ import type { Filler } from './fill/filler.ts';
 import { TreeFiller } from './fill/tree.ts';
 import { carryOut } from './place/carry-out.ts';
 import { replaceFile } from './place/single.ts';
+import { discard } from './place/staging.ts';
 import { stuck } from './trouble.ts';
 import type { BackOptions, BackPlan, BackResult, BackSource, BackTarget } from './types.ts';
 import { Narrowing } from './wanted/narrow.ts';
@@ -75,7 +75,7 @@ const decided = async <T>(
     await compare({ source, wanted, narrowing, target, present, work: folder, options, marks }, decisions);
     return await work({ source, target, wanted, narrowing, decisions, filler, work: folder });
   } finally {
-    await removeTree(folder);
+    await discard(folder, false);
   }
 };
 
@@ -89,7 +89,7 @@ const throughEngine = async <T>(
   try {
     return await work(await wantedOf(source, new Narrowing(options.paths)), folder);
   } finally {
-    await removeTree(folder);
+    await discard(folder, false);
   }
 };
 

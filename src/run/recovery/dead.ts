@@ -1,6 +1,7 @@
 import { acquireLock, type Waiting } from '../../base/lock.ts';
 import type { EngineInfo } from '../../docker/engine.ts';
 import { recoverDrill } from '../drill/recover.ts';
+import { recoverInto } from '../into/recover.ts';
 import { lockOf } from '../lock.ts';
 import { closingEvents, type RunRecord } from '../record.ts';
 import { tellAftermath } from './after/aftermath.ts';
@@ -28,6 +29,7 @@ export const recoverHeld = async (
         ? `the run ${id} died in phase ${phase}; putting back what it left`
         : `the run ${id} could not put everything back; trying again`,
   });
+  if (found.journal.kind === 'into') return recoverInto(found, { ...tools, local: info.local });
   if (found.journal.kind === 'drill') return recoverDrill(found, { ...tools, local: info.local });
   const recovered = await recoverRun(found.journal, { ...tools, local: info.local }, { found });
   const record = await tellAftermath(found, recovered);

@@ -1,6 +1,8 @@
 import { createReadStream } from 'node:fs';
+import { readFile, stat, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { StackBackupError } from '../../base/errors.ts';
+import { writing } from '../../base/disk.ts';
+import { messageOf, StackBackupError } from '../../base/errors.ts';
 import { run } from '../../base/process.ts';
 import type { EntryType, WalkEntry } from '../types.ts';
 
@@ -141,21 +143,42 @@ export const parseRecords = (
 export const readPaths = (file: string): AsyncGenerator<readonly Buffer[], void, void> =>
   each(createReadStream(file, { highWaterMark: 64 * 1024 }), pathOf);
 
-/** Entries of a file of records, in its order. */
-export const readRecords = (file: string): AsyncGenerator<readonly RecordEntry[], void, void> =>
-  parseRecords(createReadStream(file, { highWaterMark: 64 * 1024 }));
+/** Entries of a file of records, in its order. The file is opened when the first is asked for, not before. */
+export async function* readRecords(file: string): AsyncGenerator<readonly RecordEntry[], void, void> {
+  yield* parseRecords(createReadStream(file, { highWaterMark: 64 * 1024 }));
+}
+
+/** Up to here a file is sorted in memory: starting a program takes longer. */
+const smallBytes = 1024 * 1024;
+
+/** Sorts the records of a small file. */
+const sortSmall = async (file: string): Promise<void> => {
+  const bytes = await readFile(file);
+  const records: Buffer[] = [];
+  for (let start = 0, end = bytes.indexOf(0); end !== -1; start = end + 1, end = bytes.indexOf(0, start))
+    records.push(bytes.subarray(start, end + 1));
+  await writing(file, writeFile(file, Buffer.concat(records.sort(Buffer.compare))));
+};
+
+const unsortable = (why: string, cause?: unknown): StackBackupError =>
+  new StackBackupError('copy-failed', `cannot sort a listing: ${why}`, {
+    cause,
+    next: 'Look at the free space of the folder named in the message.',
+  });
 
 /** Sorts a file of records in place, in bounded memory (external merge sort of GNU coreutils). */
 export const sortRecords = async (file: string, signal?: AbortSignal): Promise<void> => {
+  try {
+    if ((await stat(file)).size <= smallBytes) return await sortSmall(file);
+  } catch (thrown) {
+    throw unsortable(messageOf(thrown), thrown);
+  }
   const command = ['sort', '-z', '-S', '48M', '-T', dirname(file), '-o', file, '--', file];
   const result = await run(command, {
     env: { LC_ALL: 'C' },
     ...(signal === undefined ? {} : { signal }),
   });
-  if (result.exitCode !== 0)
-    throw new StackBackupError('copy-failed', `cannot sort a listing: ${result.stderr.trim()}`, {
-      next: 'Look at the free space of the folder named in the message.',
-    });
+  if (result.exitCode !== 0) throw unsortable(result.stderr.trim());
 };
 
 /** The order of two paths in sorted records: below 0 when `a` comes first, 0 when they are equal. */

@@ -162,12 +162,18 @@ async function* grouped(pile: Pile): AsyncGenerator<readonly RecordEntry[], void
 const attributesAre = async (
   pile: Pile,
   { target, wanted, options, marks }: Comparison,
+  decisions: Decisions,
   tell: (entry: RecordEntry, has: boolean, should: boolean) => void,
 ): Promise<void> => {
   for await (const entries of grouped(pile)) {
-    const found = await marksOf(target, wanted.type, entries, options.signal);
-    const saved = await marks(entries);
-    for (const [place, entry] of entries.entries()) tell(entry, found[place] === true, saved[place] === true);
+    // Folders that are set anew anyway get what the snapshot has.
+    const asked = entries.filter((entry) => entry.type !== 'dir' || !decisions.folders.has(entry.path));
+    const [found, answers] = await Promise.all([
+      marksOf(target, wanted.type, entries, options.signal),
+      asked.length === 0 ? [] : marks(asked),
+    ]);
+    const saved = new Set(asked.filter((_, place) => answers[place] === true));
+    for (const [place, entry] of entries.entries()) tell(entry, found[place] === true, saved.has(entry));
   }
 };
 
@@ -189,10 +195,10 @@ export const compare = async (comparison: Comparison, decisions: Decisions): Pro
     await contentIs(doubts.owner, comparison, (entry, isEqual) =>
       isEqual ? owned.add(entry) : sorter.make(entry, 'replaced'),
     );
-    await attributesAre(owned, comparison, (entry, has, should) =>
+    await attributesAre(owned, comparison, decisions, (entry, has, should) =>
       has || should ? sorter.make(entry, 'replaced') : decisions.owned(entry),
     );
-    await attributesAre(doubts.attributes, comparison, (entry, has, should) =>
+    await attributesAre(doubts.attributes, comparison, decisions, (entry, has, should) =>
       sorter.equal(entry, has, should),
     );
   } finally {

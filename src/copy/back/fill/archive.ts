@@ -29,10 +29,30 @@ const memberOf = (wanted: Wanted, { path }: RecordEntry): { path: Buffer; isFurt
 };
 
 /** What one reading of all files of an archive finds besides the bytes. */
-interface Findings {
+class Findings {
   readonly folders: FolderAttributes;
   /** Paths of other members with attributes. */
-  readonly marked: PathSet;
+  readonly marked = new PathSet();
+  /** Members that count, each in the file that holds it. */
+  readonly #held = new PathSet();
+
+  constructor(name: string) {
+    this.folders = new FolderAttributes(name);
+  }
+
+  #key(part: number, path: Buffer): Buffer {
+    return Buffer.concat([Buffer.from(`${part}/`), path]);
+  }
+
+  expect({ part, path }: RecordEntry): void {
+    this.#held.add(this.#key(part ?? 0, path));
+  }
+
+  note(part: number, { type, path }: RecordEntry, records: ReadonlyMap<string, Buffer>): void {
+    if (![...records.keys()].some(isAttribute) || !this.#held.has(this.#key(part, path))) return;
+    if (type === 'dir') this.folders.add(path.toString('latin1'), records);
+    else this.marked.add(path);
+  }
 }
 
 /** Puts back from an archive: one reading of its files, from which only what is needed goes on to GNU tar. */
@@ -61,7 +81,9 @@ export class ArchiveFiller implements Filler {
     }
     for await (const batch of this.#wanted.entries())
       for (const entry of batch) if (made.has(entry.path) && entry.type !== 'dir') this.#expect(entry);
-    for (const [part, file] of this.#files.entries()) yield* this.#unpack(part, file, staging, signal);
+    const found = await this.#newFindings(true);
+    for (const [part, file] of this.#files.entries()) yield* this.#unpack(part, file, staging, signal, found);
+    this.#findings ??= Promise.resolve(found);
     if (this.#members.missing > 0)
       throw refused(
         this.#source.mount.name,
@@ -87,8 +109,12 @@ export class ArchiveFiller implements Filler {
     file: string,
     staging: Staging,
     signal: AbortSignal | undefined,
+    found: Findings,
   ): AsyncGenerator<Batch, void, void> {
-    const picked = new Picked((member) => this.#members.take(part, member), this.#source.mount.name);
+    const picked = new Picked((member, records) => {
+      found.note(part, member, records);
+      return this.#members.take(part, member);
+    }, this.#source.mount.name);
     const archive = openArchive(file);
     let unpacking: Unpacking | undefined;
     let name = '';
@@ -153,21 +179,20 @@ export class ArchiveFiller implements Filler {
     return (await this.#findings).folders.all;
   }
 
-  /** Reads all files for the attributes in them, each member in the file that holds it. */
-  async #look(signal: AbortSignal | undefined): Promise<Findings> {
-    const findings = { folders: new FolderAttributes(this.#source.mount.name), marked: new PathSet() };
-    const held = new PathSet();
-    const key = (part: number, path: Buffer) => Buffer.concat([Buffer.from(`${part}/`), path]);
+  async #newFindings(foldersOnly: boolean): Promise<Findings> {
+    const findings = new Findings(this.#source.mount.name);
     for await (const batch of this.#wanted.entries())
-      for (const { part, path } of batch) held.add(key(part ?? 0, path));
+      for (const entry of batch) if (!foldersOnly || entry.type === 'dir') findings.expect(entry);
+    return findings;
+  }
+
+  /** Reads all files for the attributes in them. */
+  async #look(signal: AbortSignal | undefined): Promise<Findings> {
+    const findings = await this.#newFindings(false);
     for (const [part, file] of this.#files.entries()) {
       const reader = new TarReader({
-        entry: (member, _, records) => {
-          const path = belowTop(member.path);
-          if (![...records.keys()].some(isAttribute) || !held.has(key(part, path))) return;
-          if (member.type === 'dir') findings.folders.add(path.toString('latin1'), records);
-          else findings.marked.add(path);
-        },
+        entry: (member, _, records) =>
+          findings.note(part, { ...member, path: belowTop(member.path) }, records),
       });
       const archive = openArchive(file);
       try {
@@ -194,13 +219,16 @@ class Picked {
   #bytes = 0;
   #keeps = false;
 
-  constructor(take: (member: RecordEntry) => 'none' | 'wrong' | 'right', name: string) {
+  constructor(
+    take: (member: RecordEntry, records: ReadonlyMap<string, Buffer>) => 'none' | 'wrong' | 'right',
+    name: string,
+  ) {
     this.reader = new TarReader({
-      entry: (member) => {
+      entry: (member, _, records) => {
         const entry = { ...member, path: belowTop(member.path) };
         // Further names of a file are linked when all is in its place.
         const isLink = entry.type === 'file' && entry.target !== undefined;
-        const found = isLink ? 'none' : take(entry);
+        const found = isLink ? 'none' : take(entry, records);
         if (found === 'wrong') throw refused(name, 'it is not in the archive as its index says', entry.path);
         this.#keeps = found === 'right';
         if (this.#keeps) this.#add(entry);

@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import { lstatSync } from 'node:fs';
 import { join } from 'node:path';
 import { errnoOf, StackBackupError } from '../../../base/errors.ts';
@@ -16,6 +17,9 @@ import { refused, stuck } from '../trouble.ts';
 import type { BackSource } from '../types.ts';
 import type { Wanted } from '../wanted/wanted.ts';
 import { batchBytes, batchEntries, type Filler } from './filler.ts';
+
+/** Names of so many files, each as long as can be, fit an argument list. */
+const mostArguments = 64;
 
 const typeOf = (path: Buffer): Omit<RecordEntry, 'path' | 'target'> => {
   const found = lstatSync(path, { bigint: true });
@@ -105,12 +109,17 @@ export class TreeFiller implements Filler {
     const name = staging.batch();
     const copied = entries.filter(({ type }) => type !== 'dir');
     if (copied.length > 0) {
-      // xargs hands on names in any bytes; an argument list of Node's would have to be UTF-8.
       const cp = ['cp', '-a', '--preserve=xattr', '--parents', '-t', join(staging.path, name), '--'];
-      const result = await run(['xargs', '-0', '-x', '-s', '1000000', '-r', ...cp], {
+      const names = copied.map(({ path }) => argumentOf(path));
+      const isPlain = names.length <= mostArguments && names.every((one) => isUtf8(one));
+      // xargs hands on names in any bytes; an argument list of Node's has to be UTF-8.
+      const command = isPlain
+        ? [...cp, ...names.map((one) => one.toString('utf8', 0, one.length - 1))]
+        : ['xargs', '-0', '-x', '-s', '1000000', '-r', ...cp];
+      const result = await run(command, {
         cwd: this.#tree,
         env: { LC_ALL: 'C' },
-        input: Buffer.concat(copied.map(({ path }) => argumentOf(path))),
+        ...(isPlain ? {} : { input: Buffer.concat(names) }),
         ...(signal && { signal }),
       });
       const why = complaint(result);

@@ -5,34 +5,14 @@ import { printable, type RecordEntry, readRecords, sortRecords } from '../../../
 import { FileHasher } from '../../../snapshot/hashing.ts';
 import { recordWalk } from '../../walk.ts';
 import type { Decided } from '../back.ts';
-import { refused, stuck } from '../trouble.ts';
+import { stuck } from '../trouble.ts';
 import type { BackOptions } from '../types.ts';
+import { check } from './check.ts';
 import { FolderWalk } from './folder-walk.ts';
 import { cleanRoot, finishFolders, setOwners } from './folders.ts';
-import { type Batch, Placer } from './place.ts';
+import { Placer } from './place.ts';
 import { removeExtras, renewFolder } from './remove.ts';
 import { Staging } from './staging.ts';
-
-/** Reads again what was made, before it is put in its place. */
-const check = async (batch: Batch, hasher: FileHasher, { filler, source }: Decided): Promise<number> => {
-  let bytes = 0;
-  const requests = async function* () {
-    yield batch.entries
-      .filter(({ type }) => type === 'file')
-      .map((item) => ({
-        item,
-        path: Buffer.concat([Buffer.from(`${batch.name}/`), item.path]),
-        size: item.size,
-      }));
-  };
-  for await (const results of hasher.hash(requests()))
-    for (const { item, sha256 } of results) {
-      if (sha256 === undefined || !filler.isContent(item, sha256))
-        throw refused(source.mount.name, 'its content is not what the index says', item.path);
-      bytes += item.size;
-    }
-  return bytes;
-};
 
 const fill = async (
   decided: Decided,
@@ -46,7 +26,7 @@ const fill = async (
   await using hasher = new FileHasher(staging.path, signal === undefined ? {} : { signal });
   let done = 0;
   for await (const batch of filler.batches(staging, signal)) {
-    done += await check(batch, hasher, decided);
+    done += await check(batch, staging.walk, hasher, decided);
     placer.place(batch);
     onProgress?.(done);
   }
@@ -86,6 +66,13 @@ export const carryOut = async (decided: Decided, options: BackOptions): Promise<
   const { source, wanted, decisions, filler } = decided;
   const { name } = source.mount;
   using target = new FolderWalk(decided.target);
+  const ours = async function* () {
+    for await (const batch of wanted.entries())
+      yield batch.filter(({ type, path }) => type === 'dir' && decisions.folders.has(path));
+  };
+  // Those of a tree are read meanwhile, those of an archive come with its bytes.
+  const early = source.mount.form === 'tree' ? filler.attributes(ours()) : undefined;
+  early?.catch(() => undefined);
   {
     await using staging = await Staging.open(decided.target);
     await removeExtras(decisions, target, staging, name);
@@ -96,11 +83,7 @@ export const carryOut = async (decided: Decided, options: BackOptions): Promise<
     target.forget();
     await setImmediate();
   }
-  const ours = async function* () {
-    for await (const batch of wanted.entries())
-      yield batch.filter(({ type, path }) => type === 'dir' && decisions.folders.has(path));
-  };
-  const attributes = await filler.attributes(ours());
+  const attributes = await (early ?? filler.attributes(ours()));
   const isRootMarked = decisions.renew.some((path) => path.length === 0);
   const isClean = !isRootMarked || (await cleanRoot(target, attributes.get(''), name));
   await finishFolders(decisions, wanted, target, attributes, name);

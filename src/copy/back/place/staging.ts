@@ -1,5 +1,14 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { accessSync, closeSync, constants, lstatSync, mkdirSync, openSync, readdirSync } from 'node:fs';
+import {
+  accessSync,
+  closeSync,
+  constants,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  rmSync,
+} from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { removeTree } from '../../../base/disk.ts';
 import { FolderWalk, forOthers, mountOf } from './folder-walk.ts';
@@ -43,6 +52,16 @@ const removeLeft = async (target: string): Promise<void> => {
   }
 };
 
+/** Removes a folder of ours. A few empty folders and files are gone sooner than a program is started. */
+export const discard = async (path: string, isLarge: boolean): Promise<void> => {
+  try {
+    if (!isLarge) return rmSync(path, { recursive: true, force: true });
+  } catch {
+    // what cannot be removed that way `rm` tells of
+  }
+  await removeTree(path);
+};
+
 /**
  * A private folder from which names can be moved into the target in one step: what is put back is made and
  * checked there first. It is reached through its handle alone: whoever owns the folder it lies in may move
@@ -54,6 +73,8 @@ export class Staging implements AsyncDisposable {
   #trash: FolderWalk;
   #batches = 0;
   #trashed = 0;
+  /** Folders of any size may be in it. */
+  #isLarge = false;
 
   private constructor(path: string) {
     this.#path = path;
@@ -86,6 +107,7 @@ export class Staging implements AsyncDisposable {
 
   /** A free name, to move there what is thrown away. */
   grave(): Buffer {
+    this.#isLarge = true;
     return this.#trash.at(Buffer.from(String(this.#trashed++)));
   }
 
@@ -96,11 +118,12 @@ export class Staging implements AsyncDisposable {
     await removeTree(join(this.path, 'trash'));
     this.#trash = this.#makeTrash();
     this.#trashed = 0;
+    this.#isLarge = false;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#trash[Symbol.dispose]();
     this.walk[Symbol.dispose]();
-    await removeTree(this.#path);
+    await discard(this.#path, this.#isLarge);
   }
 }

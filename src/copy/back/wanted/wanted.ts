@@ -57,6 +57,28 @@ class Soundness {
   }
 }
 
+/** Up to so many entries an index is kept in memory: it is read a few times. */
+const mostKept = 20_000;
+
+/** What an index says, however often it is asked for. */
+const readerOf = (source: BackSource): (() => Entries) => {
+  let kept: RecordEntry[][] | undefined;
+  return async function* () {
+    if (kept !== undefined) {
+      yield* kept;
+      return;
+    }
+    const batches: RecordEntry[][] = [];
+    let count = 0;
+    for await (const batch of indexOf(source)) {
+      count += batch.length;
+      if (count <= mostKept) batches.push([...batch]);
+      yield batch;
+    }
+    if (count <= mostKept) kept = batches;
+  };
+};
+
 const indexOf = ({ folder, mount }: BackSource): Entries => {
   const entries = readIndex(join(folder, mount.index));
   return (async function* () {
@@ -70,13 +92,13 @@ const indexOf = ({ folder, mount }: BackSource): Entries => {
 };
 
 const contentsOf = async (
-  source: BackSource,
+  index: () => Entries,
   groups: readonly LinkGroup[],
 ): Promise<ReadonlyMap<string, Content>> => {
   const contents = new Map<string, Content>();
   if (groups.length === 0) return contents;
   const carriers = new Set(groups.map(({ carrier }) => carrier));
-  for await (const batch of indexOf(source))
+  for await (const batch of index())
     for (const { path, type, size, sha256, target } of batch) {
       const name = path.toString('latin1');
       if (type === 'file' && target === undefined && carriers.has(name)) contents.set(name, { size, sha256 });
@@ -103,7 +125,8 @@ export const wantedOf = async (source: BackSource, narrowing: Narrowing): Promis
   const soundness = new Soundness(source);
   const collector = new LinkCollector();
   const { name } = source.mount;
-  for await (const batch of indexOf(source))
+  const index = readerOf(source);
+  for await (const batch of index())
     for (const entry of batch) {
       soundness.look(entry);
       narrowing.note(entry);
@@ -114,13 +137,13 @@ export const wantedOf = async (source: BackSource, narrowing: Narrowing): Promis
   if (root !== 'dir' && root !== 'file')
     throw refused(name, 'its index names no folder and no file as its root');
   const groups = collector.groups((path) => narrowing.has({ path }));
-  const contents = await contentsOf(source, groups);
+  const contents = await contentsOf(index, groups);
   const links = new Map(groups.flatMap((group) => group.names.map((one) => [one, group] as const)));
   return {
     type: root,
     links,
     entries: async function* () {
-      for await (const batch of indexOf(source)) {
+      for await (const batch of index()) {
         if (root === 'dir') for (const entry of batch) soundness.place(entry);
         yield batch
           .filter((entry) => narrowing.has(entry) || narrowing.isAbove(entry))

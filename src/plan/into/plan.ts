@@ -1,0 +1,179 @@
+import type { Warning } from '../../base/events.ts';
+import { bindKey, dataOf, type Places, placesOf } from './places.ts';
+import { fieldsOf, listOf, mapFields, textOf, without } from './read.ts';
+import type { Fields, IntoFacts, IntoPlan, KnownImage, Port } from './types.ts';
+
+/** The reference that gives a service its image again, and whether it has to be fetched. */
+const imageOf = (
+  service: Fields,
+  known: KnownImage | undefined,
+): { readonly image: string; readonly pull: boolean; readonly isExact: boolean } => {
+  if (known?.isHere) return { image: known.id, pull: false, isExact: true };
+  const [digest] = known?.digests ?? [];
+  if (digest !== undefined) return { image: digest, pull: true, isExact: true };
+  return { image: known?.name ?? textOf(service.image), pull: true, isExact: false };
+};
+
+const escaped = (text: string): string => text.replaceAll('$', '$$$$');
+
+/** Where a service mounts what it did, under the names that the copies have. */
+const volumesOf = (name: string, service: Fields, { binds, anonymous }: Places): readonly Fields[] => {
+  const own = anonymous.filter(({ service: user }) => user === name);
+  const given = listOf(service.volumes)
+    .map(fieldsOf)
+    .filter(({ target }) => !own.some((one) => one.target === target));
+  return [
+    ...given.map((one) => {
+      const bind = one.type === 'bind' ? binds.get(bindKey(name, textOf(one.target))) : undefined;
+      return bind === undefined
+        ? one
+        : { ...one, source: escaped(bind.path), bind: { ...fieldsOf(one.bind), create_host_path: false } };
+    }),
+    ...own.map(({ key, target }) => ({ type: 'volume', source: key, target })),
+  ];
+};
+
+/** Addresses of its own that a service asks for belong to the original. */
+const networksOf = (service: Fields): Fields =>
+  service.networks === undefined
+    ? {}
+    : {
+        networks: mapFields(service.networks, (_, network) =>
+          without(network, 'ipv4_address', 'ipv6_address', 'mac_address', 'link_local_ips'),
+        ),
+      };
+
+const serviceOf = (name: string, service: Fields, facts: IntoFacts, places: Places): Fields => {
+  const volumes = volumesOf(name, service, places);
+  const { image } = imageOf(service, facts.images.get(name));
+  return {
+    ...without(
+      service,
+      'container_name',
+      ...(image === '' ? [] : ['build']),
+      'mac_address',
+      'volumes',
+      'networks',
+      'pull_policy',
+    ),
+    ...(image === '' ? {} : { image: escaped(image) }),
+    ...(volumes.length === 0 ? {} : { volumes }),
+    ...networksOf(service),
+  };
+};
+
+const modelOf = (facts: IntoFacts, places: Places): Fields => {
+  const { project, model } = facts;
+  const own = [...places.volumes].map(([key, { spec }]) => [key, { name: spec.name }]);
+  const named = [...own, ...places.anonymous.map(({ key, spec }) => [key, { name: spec.name }])];
+  const foreign = Object.entries(fieldsOf(model.volumes)).filter(([key]) => !places.volumes.has(key));
+  const declared = (key: string): Fields => {
+    const spec = places.volumes.get(key)?.spec ?? places.anonymous.find((one) => one.key === key)?.spec;
+    const options = Object.entries(spec?.options ?? {}).map(([name, value]) => [name, escaped(value)]);
+    return {
+      ...(spec === undefined ? {} : { driver: spec.driver }),
+      ...(options.length === 0 ? {} : { driver_opts: Object.fromEntries(options) }),
+    };
+  };
+  return {
+    ...without(model, 'name', 'services', 'volumes', 'networks'),
+    name: project,
+    services: mapFields(model.services, (name, service) => serviceOf(name, service, facts, places)),
+    volumes: {
+      ...Object.fromEntries(
+        named.map(([key, value]) => [key, { ...(value as Fields), ...declared(key as string) }]),
+      ),
+      ...Object.fromEntries(foreign),
+    },
+    networks: mapFields(model.networks, (key, network) =>
+      network.external === true ? network : { ...without(network, 'ipam'), name: `${project}_${key}` },
+    ),
+  };
+};
+
+/** Files and folders of this machine that services mount and the snapshot has no copy of. */
+const hostPathsOf = (model: Fields, folder: string): readonly string[] => {
+  const sources = Object.values(fieldsOf(model.services)).flatMap((service) =>
+    listOf(fieldsOf(service).volumes)
+      .map(fieldsOf)
+      .filter(({ type }) => type === 'bind')
+      .map(({ source }) => textOf(source).replaceAll('$$', '$')),
+  );
+  return [...new Set(sources)].filter((source) => !source.startsWith(`${folder}/`));
+};
+
+const portsOf = (model: Fields): readonly Port[] =>
+  Object.entries(fieldsOf(model.services)).flatMap(([service, value]) =>
+    listOf(fieldsOf(value).ports)
+      .map(fieldsOf)
+      .flatMap(({ published, host_ip, protocol }) => {
+        const port = Number(published);
+        return Number.isInteger(port) && port > 0
+          ? [{ service, address: textOf(host_ip), port, protocol: textOf(protocol) || 'tcp' }]
+          : [];
+      }),
+  );
+
+/** Those that `up` starts: not what waits in a profile, unless it ran. */
+const servicesOf = ({ model, images }: IntoFacts) =>
+  Object.entries(fieldsOf(model.services))
+    .map(([name, raw]) => ({ name, raw: fieldsOf(raw) }))
+    .filter(({ name, raw }) => images.has(name) || listOf(raw.profiles).length === 0);
+
+const warningsOf = ({ model, images }: IntoFacts, { leftOut, detached }: Places): readonly Warning[] => {
+  const services = Object.entries(fieldsOf(model.services)).map(([name, raw]) => ({
+    name,
+    raw: fieldsOf(raw),
+  }));
+  const inexact = services.filter(({ name, raw }) => !imageOf(raw, images.get(name)).isExact);
+  const shared = services.flatMap(({ name, raw }) =>
+    textOf(raw.container_name) === '' ? [] : [`${name} (${textOf(raw.container_name)})`],
+  );
+  return [
+    ...inexact.map(({ name, raw }) => ({
+      code: 'image-by-name',
+      about: name,
+      message: `the image that ${name} ran cannot be had by its digest: ${imageOf(raw, images.get(name)).image} is taken as it is today`,
+    })),
+    ...leftOut.map(({ name }) => ({
+      code: 'not-restored',
+      about: name,
+      message: `${name} is in the snapshot, but no service of the compose files uses it: it is not put back`,
+    })),
+    ...detached.map((key) => ({
+      code: 'plain-volume',
+      about: key,
+      message: `the volume ${key} of the original lies on storage of its own: the copy gets a plain local volume`,
+    })),
+    ...(shared.length === 0
+      ? []
+      : [
+          {
+            code: 'names-dropped',
+            message: `container names are given by Compose in the copy: ${shared.join(', ')}`,
+          },
+        ]),
+  ];
+};
+
+/**
+ * What a second copy of a stack under another name is made of. Pure. It shares nothing with the original:
+ * volumes and networks get names of the new project, binds a folder of their own.
+ */
+export const planInto = (facts: IntoFacts): IntoPlan => {
+  const { project, folder, images } = facts;
+  const places = placesOf(facts);
+  const model = modelOf(facts, places);
+  const wanted = servicesOf(facts).map(({ name, raw }) => imageOf(raw, images.get(name)));
+  return {
+    project,
+    folder,
+    model,
+    volumes: [...places.volumes.values(), ...places.anonymous].map(({ spec }) => spec),
+    data: dataOf(places),
+    pulls: [...new Set(wanted.filter(({ pull, image }) => pull && image !== '').map(({ image }) => image))],
+    ports: portsOf(model),
+    hostPaths: hostPathsOf(model, folder),
+    warnings: warningsOf(facts, places),
+  };
+};

@@ -1,0 +1,188 @@
+import { randomBytes } from 'node:crypto';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import type { Clock } from '../../base/clock.ts';
+import { fsyncDirectory, makeFolderIn, makePrivateDirectory, syncFileSystem } from '../../base/disk.ts';
+import { messageOf, StackBackupError } from '../../base/errors.ts';
+import { sleep } from '../../base/wait/heed.ts';
+import { type BackTarget, putBack } from '../../copy/back/back.ts';
+import { composeUp, pullImage } from '../../docker/compose.ts';
+import type { ContainerDetails, Engine, EngineInfo } from '../../docker/engine.ts';
+import type { IntoData, IntoPlan } from '../../plan/into/types.ts';
+import { journalPath, journalsPath, temporariesPath, temporaryPath } from '../../snapshot/layout.ts';
+import type { Manifest, ManifestMount } from '../../snapshot/types.ts';
+import { composeLabel } from '../../stack/labels.ts';
+import { openJournal } from '../journal.ts';
+import { markName, removeProject } from './recover.ts';
+
+export interface IntoTask {
+  readonly plan: IntoPlan;
+  /** Absolute path of the snapshot. */
+  readonly folder: string;
+  readonly manifest: Manifest;
+  /** The backups folder that keeps the journal. */
+  readonly backups: string;
+  readonly devices: boolean;
+  /** How long services may take to get healthy, ms. */
+  readonly healthMs: number;
+}
+
+export interface IntoTools {
+  readonly engine: Engine;
+  readonly info: EngineInfo;
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+  readonly say: (line: string) => void;
+}
+
+/** Nothing is made before everything can be had. */
+const pull = async ({ plan }: IntoTask, { say, signal }: IntoTools): Promise<void> => {
+  const missing: string[] = [];
+  for (const reference of plan.pulls) {
+    say(`fetching ${reference}`);
+    const why = await pullImage(reference, signal);
+    if (why !== undefined) missing.push(`${reference}: ${why}`);
+  }
+  if (missing.length > 0)
+    throw new StackBackupError('image-missing', `images cannot be had: ${missing.join('; ')}`, {
+      next: 'Log in to where they are, `docker load` them, or name others with --compose-file.',
+    });
+};
+
+/** Where a helper container has the volume that is filled through it. */
+const inHolder = '/volume';
+
+const volumeTarget = async (name: string, run: string, { engine, info }: IntoTools): Promise<BackTarget> => {
+  const path = info.local ? (await engine.volume(name))?.mountpoint : undefined;
+  if (path !== undefined && path !== '') return { kind: 'host', path };
+  const mounts = [{ kind: 'volume', source: name, target: inHolder, readOnly: false }] as const;
+  return { kind: 'api', engine, holder: await engine.createHolder({ run, mounts }), path: inHolder };
+};
+
+/** A bind is a folder or a file; the copy of a file is one, or an archive of one. */
+const makeBind = async (path: string, { files, entries }: ManifestMount): Promise<void> => {
+  await mkdir(dirname(path), { recursive: true, mode: 0o711 });
+  if (files === 1 && entries === 0) await writeFile(path, '', { flag: 'wx', mode: 0o600 });
+  else await mkdir(path);
+};
+
+const putOne = async (
+  task: IntoTask,
+  tools: IntoTools,
+  run: string,
+  { mount, to }: IntoData,
+): Promise<void> => {
+  const { folder, devices } = task;
+  tools.say(`putting back ${mount.name}`);
+  if (to.kind === 'bind') await makeBind(to.path, mount);
+  const target: BackTarget =
+    to.kind === 'bind' ? { kind: 'host', path: to.path } : await volumeTarget(to.name, run, tools);
+  await putBack({ folder, mount }, target, { devices, signal: tools.signal });
+  await tools.engine.removeHolders(run);
+};
+
+const make = async (task: IntoTask, tools: IntoTools, run: string): Promise<void> => {
+  const { plan } = task;
+  const { engine, signal, say } = tools;
+  await mkdir(plan.folder, { mode: 0o711 });
+  await writeFile(join(plan.folder, markName), run, { flag: 'wx', mode: 0o600 });
+  for (const volume of plan.volumes) await engine.createVolume(volume);
+  for (const data of plan.data) {
+    signal.throwIfAborted();
+    await putOne(task, tools, run, data);
+  }
+  await syncFileSystem(plan.folder);
+  const file = join(plan.folder, 'compose.yaml');
+  await writeFile(file, `${JSON.stringify(plan.model, null, 2)}\n`, { flag: 'wx', mode: 0o600 });
+  say('starting the services');
+  const { project, folder } = plan;
+  const complaint = await composeUp({
+    project,
+    file,
+    folder,
+    services: [],
+    timeoutMs: task.healthMs + 60_000,
+    signal,
+  });
+  if (complaint !== undefined)
+    throw new StackBackupError('restore-failed', `docker compose could not start ${project}: ${complaint}`, {
+      next: 'What was made is removed again. See what the message names, then run it again.',
+    });
+};
+
+const everyMs = 250;
+
+const isWaiting = ({ state, health }: ContainerDetails): boolean =>
+  state === 'running' && health === 'starting';
+
+/** Services that are not as they should be when all have come to rest, or the limit is over; in words. */
+const unwell = async (
+  { plan, healthMs }: IntoTask,
+  { engine, clock, signal }: IntoTools,
+): Promise<readonly string[]> => {
+  const until = clock.tick() + healthMs;
+  for (;;) {
+    const ids = await engine.containers([`${composeLabel.project}=${plan.project}`]);
+    const all = await Promise.all(ids.map((id) => engine.inspect(id)));
+    if (!all.some(isWaiting) || clock.tick() >= until)
+      return all
+        .filter(({ state, health, exitCode }) =>
+          state === 'running' ? health === 'unhealthy' || health === 'starting' : exitCode !== 0,
+        )
+        .map(
+          ({ labels, name, state, health }) =>
+            `${labels[composeLabel.service] ?? name} is ${state === 'running' ? health : state}`,
+        );
+    await sleep(everyMs, signal);
+  }
+};
+
+/**
+ * Makes a second copy of a stack under a name that nobody has. Whatever goes wrong, what was made is removed
+ * again, if need be by a recovery. Resolves with the services that did not get healthy, in words. Rejects with
+ * `image-missing`, `restore-failed`, what `putBack` rejects with, or `interrupted`.
+ */
+export const executeInto = async (task: IntoTask, tools: IntoTools): Promise<readonly string[]> => {
+  const { plan, manifest, backups } = task;
+  const { engine, info, clock } = tools;
+  await pull(task, tools);
+  const id = `into-${plan.project}-${randomBytes(4).toString('hex')}`;
+  for (const path of [backups, journalsPath(backups), temporariesPath(backups)])
+    await makePrivateDirectory(path);
+  const journal = await openJournal(journalPath(backups, id), {
+    version: 1,
+    kind: 'into',
+    into: { folder: plan.folder },
+    id,
+    instance: plan.project,
+    project: plan.project,
+    snapshot: manifest.snapshot,
+    type: 'manual',
+    engine: { id: info.id, endpoint: engine.endpoint },
+    started: clock.now().toISOString(),
+    phase: 'checking',
+    folder: temporaryPath(backups, id),
+    containers: [],
+    wayBack: { needs: [], awaited: [], known: [], healthMs: 0 },
+  });
+  try {
+    await makeFolderIn(temporaryPath(backups, id));
+    await make(task, tools, id);
+    const problems = await unwell(task, tools);
+    await rm(join(plan.folder, markName));
+    await fsyncDirectory(plan.folder);
+    await rm(temporaryPath(backups, id), { recursive: true, force: true });
+    await journal.close();
+    return problems;
+  } catch (error) {
+    try {
+      await engine.removeHolders(id);
+      await removeProject(engine, plan.project, plan.folder, id);
+      await rm(temporaryPath(backups, id), { recursive: true, force: true });
+      await journal.close();
+    } catch (left) {
+      tools.say(`not everything could be removed (${messageOf(left)}): \`stack-backup recover\` tries again`);
+    }
+    throw error;
+  }
+};

@@ -1,0 +1,168 @@
+import { existsSync } from 'node:fs';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { createServer, type Server } from 'node:net';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { leftoversIn, writeConfig } from '../support/backups.ts';
+import { docker, randomName } from '../support/containers.ts';
+import { removeProject } from '../support/removal.ts';
+import { runTool, type ScratchStack, scratchStack, spawnTool, type ToolResult } from '../support/scratch.ts';
+
+const image = 'debian:bookworm-slim';
+
+const freePort = (): Promise<number> =>
+  new Promise((resolve) => {
+    const server: Server = createServer().listen(0, '127.0.0.1', () => {
+      const { port } = server.address() as { port: number };
+      server.close(() => resolve(port));
+    });
+  });
+
+describe('restore --into', () => {
+  let stack: ScratchStack;
+  let copy: string;
+  let ours: string;
+  let elsewhere: string;
+  let before: unknown;
+
+  const yaml = (port: string): string => `
+services:
+  app:
+    image: ${image}
+    container_name: \${FIXED:-${stack?.project ?? ''}}-app
+    command: ["sleep", "infinity"]
+    init: true
+    environment: { SECRET: "\${SECRET}", PLAIN: 'a$$b' }
+    ${port}
+    volumes: [ "data:/data", "./files:/files", "/anonymous" ]
+volumes:
+  data: { labels: { shop.kind: ledger } }
+`;
+
+  const into = (project: string, ...more: readonly string[]): Promise<ToolResult> =>
+    runTool(['restore', 'app@latest', '--into', project, '--yes', ...more], { cwd: stack.folder });
+
+  const made = async (project: string): Promise<readonly string[]> => {
+    const filter = `label=com.docker.compose.project=${project}`;
+    const lists = await Promise.all([
+      docker('ps', '-aq', '--filter', filter),
+      docker('volume', 'ls', '-q', '--filter', filter),
+      docker('network', 'ls', '-q', '--filter', filter),
+    ]);
+    return lists.join('\n').split('\n').filter(Boolean);
+  };
+
+  const nothingOf = async (project: string): Promise<void> => {
+    expect(await made(project)).toEqual([]);
+    expect(existsSync(join(stack.folder, project))).toBe(false);
+    expect(await leftoversIn(join(stack.folder, 'backups'))).toEqual([]);
+  };
+
+  const inside = (project: string, ...command: readonly string[]): Promise<string> =>
+    docker('exec', `${project}-app-1`, ...command);
+
+  beforeAll(async () => {
+    copy = randomName('copy');
+    const port = `ports: [ "127.0.0.1:${await freePort()}:80" ]`;
+    stack = await scratchStack('services: {}');
+    await stack.write('compose.yaml', yaml(port));
+    ours = await stack.write('values.env', 'SECRET=hush-hush\n');
+    await mkdir(join(stack.folder, 'files'));
+    await writeFile(join(stack.folder, 'files/note'), 'a note');
+    elsewhere = await stack.write('other/compose.yaml', yaml(''));
+    await stack.compose('--env-file', ours, 'up', '-d', '--pull', 'never');
+    await docker(
+      'exec',
+      `${stack.project}-app`,
+      'sh',
+      '-c',
+      'echo row > /data/rows; echo loose > /anonymous/x; chown 12:34 /data',
+    );
+    await writeConfig(stack.folder, {
+      app: { project: stack.project, compose_files: ['compose.yaml'], env_file: 'values.env' },
+    });
+    const taken = await runTool(['app'], { cwd: stack.folder });
+    expect(taken.exitCode, taken.stderr).toBe(0);
+    before = await stack.ps();
+  });
+  afterAll(async () => {
+    await removeProject(copy);
+    await stack.down();
+  });
+
+  it('names what stands in its way, and makes nothing then', async () => {
+    const taken = await into(copy, '--env-file', ours);
+    expect(taken.stderr).toMatch(/ports are taken: \d+\/tcp \(app\)/);
+    expect(taken.exitCode).toBe(2);
+    const unset = await into(copy);
+    expect(unset.stderr).toMatch(/no values for SECRET/);
+    expect(unset.exitCode).toBe(2);
+    const known = await into(stack.project, '--env-file', ours, '--compose-file', elsewhere);
+    expect(known.stderr).toMatch(/there is a project/);
+    const odd = await into('../x', '--env-file', ours);
+    expect(odd.exitCode).toBe(2);
+    await nothingOf(copy);
+  });
+
+  it('removes what it made when the services cannot be started, and after a kill', async () => {
+    const broken = await stack.write(
+      'broken/compose.yaml',
+      yaml('').replace('init: true', 'user: nobody-there'),
+    );
+    const failed = await into(copy, '--env-file', ours, '--compose-file', broken);
+    expect(failed.exitCode, failed.stderr).toBe(1);
+    await nothingOf(copy);
+    const args = [
+      'restore',
+      'app@latest',
+      '--into',
+      copy,
+      '--yes',
+      '--env-file',
+      ours,
+      '--compose-file',
+      elsewhere,
+    ];
+    {
+      await using tool = spawnTool(args, { cwd: stack.folder });
+      await tool.line(/starting the services/);
+      tool.kill('SIGKILL');
+      await tool.ended;
+    }
+    expect(await made(copy)).not.toEqual([]);
+    await runTool(['recover'], { cwd: stack.folder });
+    await nothingOf(copy);
+  });
+
+  it('makes a second stack that shares nothing with the first', async () => {
+    const ended = await into(copy, '--env-file', ours, '--compose-file', elsewhere);
+    expect(ended.exitCode, ended.stderr).toBe(0);
+    expect(
+      await inside(copy, 'sh', '-c', 'cat /data/rows /files/note; cat /anonymous/x; stat -c %u:%g /data'),
+    ).toBe('row\na noteloose\n12:34');
+    expect(await inside(copy, 'sh', '-c', 'echo "$SECRET $PLAIN"')).toBe('hush-hush a$b');
+    expect(await docker('volume', 'inspect', '-f', '{{index .Labels "shop.kind"}}', `${copy}_data`)).toBe(
+      'ledger',
+    );
+    await inside(
+      copy,
+      'sh',
+      '-c',
+      'echo more >> /data/rows; echo more >> /files/note; echo more >> /anonymous/x',
+    );
+    expect(
+      await docker('exec', `${stack.project}-app`, 'cat', '/data/rows', '/files/note', '/anonymous/x'),
+    ).toBe('row\na noteloose');
+    expect(await stack.ps()).toEqual(before);
+    expect(await leftoversIn(join(stack.folder, 'backups'))).toEqual([]);
+    // From now on it is Compose's: its file is all there, and nothing is made anew.
+    const file = join(stack.folder, copy, 'compose.yaml');
+    const id = await docker('inspect', '-f', '{{.Id}}', `${copy}-app-1`);
+    await docker('compose', '-f', file, 'up', '-d', '--pull', 'never');
+    expect(await docker('inspect', '-f', '{{.Id}}', `${copy}-app-1`)).toBe(id);
+    expect(await readFile(file, 'utf8')).toContain(copy);
+    const again = await into(copy, '--env-file', ours, '--compose-file', elsewhere);
+    expect(again.stderr).toMatch(/there is a project/);
+    expect(await docker('inspect', '-f', '{{.State.Running}}', `${copy}-app-1`)).toBe('true');
+  });
+});
