@@ -88,7 +88,7 @@ const refusedFor = async (work: () => Promise<unknown>, why: RegExp): Promise<vo
   expect((await must(['find', target, '-mindepth', '1'])).toString()).toBe('');
 };
 
-describe('a hostile index', () => {
+describe('a hostile index', { timeout: 90_000 }, () => {
   it.each([
     ['a path that goes up', [root, file('../outside/x', 'x')], /is damaged/],
     ['a path that goes up within', [root, dir('a'), file('a/../../x', 'x')], /is damaged/],
@@ -156,7 +156,7 @@ describe('a hostile index', () => {
   });
 });
 
-describe('a hostile manifest', () => {
+describe('a hostile manifest', { timeout: 90_000 }, () => {
   it.each([
     [{ path: '../outside' }, /outside of the snapshot/],
     [{ path: '/etc' }, /outside of the snapshot/],
@@ -177,7 +177,7 @@ describe('a hostile manifest', () => {
   });
 });
 
-describe('a hostile tree', () => {
+describe('a hostile tree', { timeout: 90_000 }, () => {
   it('with a link in the place of a folder is not followed', async () => {
     await symlink(join(outside, 'inner'), join(snapshot, 'volumes/v/a'));
     const thrown = await harmless(() =>
@@ -232,7 +232,7 @@ describe('a hostile tree', () => {
   });
 });
 
-describe('a hostile target', () => {
+describe('a hostile target', { timeout: 90_000 }, () => {
   const inner = [root, dir('inner'), file('inner/precious', 'mine')];
   beforeEach(async () => {
     await saved('inner', 'dir');
@@ -306,7 +306,7 @@ describe('a hostile target', () => {
   });
 });
 
-describe('a hostile archive', () => {
+describe('a hostile archive', { timeout: 90_000 }, () => {
   /** What GNU tar makes of a folder, with names changed on the way. */
   const archived = async (
     make: (at: string) => Promise<void>,
@@ -391,7 +391,7 @@ describe('a hostile archive', () => {
   });
 });
 
-describe('what is asked for', () => {
+describe('what is asked for', { timeout: 90_000 }, () => {
   it('a path that the snapshot does not have is refused, and nothing is removed', async () => {
     await writeFile(join(target, 'a'), 'x');
     await expect(back([root], {}, { paths: [Buffer.from('a')] })).rejects.toMatchObject({ code: 'usage' });

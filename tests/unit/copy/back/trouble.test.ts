@@ -36,7 +36,7 @@ const snapshotOf = async (live: string): Promise<{ folder: string; mount: Manife
 const left = (): readonly string[] =>
   [...readdirSync(folder), ...readdirSync(target)].filter((name) => name.startsWith('.stack-backup-'));
 
-describe('putting back', () => {
+describe('putting back', { timeout: 90_000 }, () => {
   it('goes on after a disk that was full, which it names', async () => {
     const live = join(folder, 'live');
     await mkdir(join(live, 'deep'), { recursive: true });
