@@ -113,8 +113,9 @@ class Sorter {
       else decisions.same();
       return;
     }
-    if (has) decisions.renew.push(Buffer.from(entry.path));
-    if (decisions.folders.has(entry.path)) return; // told already
+    const isTold = decisions.folders.has(entry.path);
+    if (has) decisions.renewed(entry);
+    if (isTold) return;
     if (has !== should) decisions.folder(entry);
     else if (has) decisions.uneasy(entry);
     else decisions.same();

@@ -85,6 +85,12 @@ export class Decisions {
     this.same();
   }
 
+  /** A folder that has attributes a new one would not have: a new one takes its place, which the one above it shows. */
+  renewed(entry: RecordEntry): void {
+    this.renew.push(Buffer.from(entry.path));
+    this.#disturb(entry);
+  }
+
   #disturb(entry: RecordEntry): void {
     if (entry.type === 'dir') this.folders.add(entry.path);
     const parent = { path: parentOf(entry.path) };
