@@ -23,7 +23,7 @@ const instanceOf = async (
   manifest: Manifest,
   backups: string,
 ): Promise<Instance> => {
-  const known = config?.raw.instances !== undefined && manifest.instance in config.raw.instances;
+  const known = Object.hasOwn(config?.raw.instances ?? {}, manifest.instance);
   if (config !== undefined && known) {
     const override = world.flags.backups === undefined ? {} : { backups };
     const [instance] = await resolveInstances(config, [manifest.instance], { env: world.env, ...override });

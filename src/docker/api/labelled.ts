@@ -4,14 +4,25 @@ const ignoreGone = (error: { statusCode?: number }): void => {
   if (error.statusCode !== 404) throw error;
 };
 
+/** What was asked for by somebody who has been ended since may come to be only now. */
+const rounds = 3;
+
+const removeContainers = async (docker: Docker, label: string): Promise<void> => {
+  for (let round = 0; round < rounds; round++) {
+    const found = await docker.listContainers({ all: true, filters: { label: [label] } });
+    if (found.length === 0) return;
+    for (const { Id } of found)
+      await docker.getContainer(Id).remove({ force: true, v: true }).catch(ignoreGone);
+  }
+};
+
 /**
  * Removes every container, network and volume that carries a label (`key=value`), anonymous volumes of the
  * containers too: whatever there is of them.
  */
 export const removeAllLabelled = async (docker: Docker, label: string): Promise<void> => {
   const filters = { label: [label] };
-  for (const { Id } of await docker.listContainers({ all: true, filters }))
-    await docker.getContainer(Id).remove({ force: true, v: true }).catch(ignoreGone);
+  await removeContainers(docker, label);
   for (const { Id } of await docker.listNetworks({ filters }))
     await docker.getNetwork(Id).remove().catch(ignoreGone);
   const { Volumes } = await docker.listVolumes({ filters });

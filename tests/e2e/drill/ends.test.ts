@@ -1,6 +1,6 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { run } from '../../../src/base/process.ts';
 import { readManifest, writeManifest } from '../../../src/snapshot/manifest.ts';
 import { composeText, idle, snapshotsIn, writeConfig } from '../../support/backups.ts';
@@ -25,12 +25,16 @@ const carry = async (snapshot: string, to: string): Promise<void> => {
   if (copy.exitCode !== 0) throw new Error(copy.stderr);
 };
 
+// A second stack comes and goes in each: on a busy machine that takes its time.
+vi.setConfig({ testTimeout: 400_000, hookTimeout: 400_000 });
+const patience = { killAfterMs: 380_000 };
+
 describe('a drill that does not come to a good end', () => {
   let stack: ScratchStack;
   let backups: string;
   const configure = (drill: object) =>
     writeConfig(stack.folder, { it: { project: stack.project, compose_files: ['compose.yaml'], drill } });
-  const tool = (...args: readonly string[]) => runTool(args, { cwd: stack.folder });
+  const tool = (...args: readonly string[]) => runTool(args, { cwd: stack.folder, ...patience });
 
   beforeAll(async () => {
     stack = await scratchStack(composeText(services, { volumes: { data: {} } }), {
@@ -59,7 +63,7 @@ describe('a drill that does not come to a good end', () => {
 
   it('must remove everything after Ctrl-C', async () => {
     await configure(never);
-    await using drill = spawnTool(['drill', 'it'], { cwd: stack.folder });
+    await using drill = spawnTool(['drill', 'it'], { cwd: stack.folder, ...patience });
     await drill.line(/starting the services/);
     drill.kill('SIGINT');
     const ended = await drill.ended;
@@ -71,7 +75,7 @@ describe('a drill that does not come to a good end', () => {
 
   it('must be cleaned up behind when it was killed, by recover', async () => {
     await configure(never);
-    await using drill = spawnTool(['drill', 'it'], { cwd: stack.folder });
+    await using drill = spawnTool(['drill', 'it'], { cwd: stack.folder, ...patience });
     await drill.line(/starting the services/);
     drill.kill('SIGKILL');
     await drill.ended;

@@ -1,6 +1,6 @@
 import { open, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { loadSchema } from '../../../src/base/schema.ts';
 import { readManifest } from '../../../src/snapshot/manifest.ts';
 import type { Manifest } from '../../../src/snapshot/types.ts';
@@ -72,11 +72,15 @@ const damage: Damage = async ({ users }, tree) => {
   if (at === '/uploads') for (const name of (await readdir(tree)).slice(0, 2)) await rm(join(tree, name));
 };
 
+// A second stack comes and goes in each: on a busy machine that takes its time.
+vi.setConfig({ testTimeout: 400_000, hookTimeout: 400_000 });
+const patience = { killAfterMs: 380_000 };
+
 describe('a drill of the example', () => {
   let stack: ExampleStack;
   let snapshot: string;
   let manifest: Manifest;
-  const tool = (...args: readonly string[]) => runTool(args, { cwd: stack.folder });
+  const tool = (...args: readonly string[]) => runTool(args, { cwd: stack.folder, ...patience });
   const drill = async (...args: readonly string[]) => {
     const ended = await tool('drill', ...args, '--json');
     if (ended.stdout === '') throw new Error(ended.stderr);
