@@ -115,6 +115,9 @@ describe('services whose data are copied must come back while those of others ar
     await using watch = await watchEvents(stack.project);
     await using tool = backup();
     await appIsBack();
+    await until('needy has given up', async () =>
+      (await stack.ps()).some(({ service, exitCode }) => service === 'needy' && exitCode === 7),
+    );
     const during = await stack.ps();
     const journal = await newestJournal(backups);
     await stack.compose('exec', '-T', 'db', 'sh', '-c', 'echo later >/data/file');
