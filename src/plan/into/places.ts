@@ -13,7 +13,7 @@ interface Place {
 
 /** Where everything of a snapshot comes to lie. */
 export interface Places {
-  /** By their keys in the model. Others are somebody else's, and stay so. */
+  /** By their keys in the model. */
   readonly volumes: ReadonlyMap<string, Place>;
   /** Anonymous ones, which get a name: by service and path in the container. */
   readonly anonymous: readonly (Place & {
@@ -60,11 +60,7 @@ const volumesOf = ({ project, model, mounts }: IntoFacts): ReadonlyMap<string, P
     const raw = fieldsOf(value);
     return { key, raw, mount: mountOf(mounts, key, raw) };
   });
-  return new Map(
-    all
-      .filter(({ raw, mount }) => raw.external !== true || mount !== undefined)
-      .map(({ key, raw, mount }) => [key, { spec: specOf(project, key, raw), mount }]),
-  );
+  return new Map(all.map(({ key, raw, mount }) => [key, { spec: specOf(project, key, raw), mount }]));
 };
 
 const anonymousOf = ({ project, mounts }: IntoFacts): Places['anonymous'] =>

@@ -66,7 +66,6 @@ const modelOf = (facts: IntoFacts, places: Places): Fields => {
   const { project, model } = facts;
   const own = [...places.volumes].map(([key, { spec }]) => [key, { name: spec.name }]);
   const named = [...own, ...places.anonymous.map(({ key, spec }) => [key, { name: spec.name }])];
-  const foreign = Object.entries(fieldsOf(model.volumes)).filter(([key]) => !places.volumes.has(key));
   const declared = (key: string): Fields => {
     const spec = places.volumes.get(key)?.spec ?? places.anonymous.find((one) => one.key === key)?.spec;
     const options = Object.entries(spec?.options ?? {}).map(([name, value]) => [name, escaped(value)]);
@@ -79,12 +78,9 @@ const modelOf = (facts: IntoFacts, places: Places): Fields => {
     ...without(model, 'name', 'services', 'volumes', 'networks'),
     name: project,
     services: mapFields(model.services, (name, service) => serviceOf(name, service, facts, places)),
-    volumes: {
-      ...Object.fromEntries(
-        named.map(([key, value]) => [key, { ...(value as Fields), ...declared(key as string) }]),
-      ),
-      ...Object.fromEntries(foreign),
-    },
+    volumes: Object.fromEntries(
+      named.map(([key, value]) => [key, { ...(value as Fields), ...declared(key as string) }]),
+    ),
     networks: mapFields(model.networks, (key, network) =>
       network.external === true ? network : { ...without(network, 'ipam'), name: `${project}_${key}` },
     ),
@@ -120,11 +116,18 @@ const servicesOf = ({ model, images }: IntoFacts) =>
     .map(([name, raw]) => ({ name, raw: fieldsOf(raw) }))
     .filter(({ name, raw }) => images.has(name) || listOf(raw.profiles).length === 0);
 
-const warningsOf = ({ model, images }: IntoFacts, { leftOut, detached }: Places): readonly Warning[] => {
-  const services = Object.entries(fieldsOf(model.services)).map(([name, raw]) => ({
-    name,
-    raw: fieldsOf(raw),
-  }));
+const warningsOf = (facts: IntoFacts, { leftOut, detached, binds }: Places): readonly Warning[] => {
+  const { images } = facts;
+  const services = servicesOf(facts);
+  const open = services.flatMap(({ name, raw }) =>
+    listOf(raw.volumes)
+      .map(fieldsOf)
+      .filter(
+        (one) =>
+          one.type === 'bind' && one.read_only !== true && !binds.has(bindKey(name, textOf(one.target))),
+      )
+      .map(({ source }) => ({ name, source: textOf(source).replaceAll('$$', '$') })),
+  );
   const inexact = services.filter(({ name, raw }) => !imageOf(raw, images.get(name)).isExact);
   const shared = services.flatMap(({ name, raw }) =>
     textOf(raw.container_name) === '' ? [] : [`${name} (${textOf(raw.container_name)})`],
@@ -144,6 +147,11 @@ const warningsOf = ({ model, images }: IntoFacts, { leftOut, detached }: Places)
       code: 'plain-volume',
       about: key,
       message: `the volume ${key} of the original lies on storage of its own: the copy gets a plain local volume`,
+    })),
+    ...open.map(({ name, source }) => ({
+      code: 'shared-path',
+      about: name,
+      message: `${name} can write to ${source}, which is not in the snapshot: the copy has it in common with whatever uses it here`,
     })),
     ...(shared.length === 0
       ? []
