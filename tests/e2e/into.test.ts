@@ -1,12 +1,14 @@
 import { existsSync } from 'node:fs';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:net';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { leftoversIn, writeConfig } from '../support/backups.ts';
+import { leftoversIn, newestManifest, writeConfig } from '../support/backups.ts';
 import { docker, randomName } from '../support/containers.ts';
+import { must } from '../support/odd-tree.ts';
 import { removeProject } from '../support/removal.ts';
 import { runTool, type ScratchStack, scratchStack, spawnTool, type ToolResult } from '../support/scratch.ts';
+import { temporaryFolder } from '../support/temporary.ts';
 
 const image = 'debian:bookworm-slim';
 
@@ -21,6 +23,7 @@ const freePort = (): Promise<number> =>
 describe('restore --into', () => {
   let stack: ScratchStack;
   let copy: string;
+  let rebuilt: string;
   let ours: string;
   let elsewhere: string;
   let before: unknown;
@@ -63,6 +66,7 @@ volumes:
 
   beforeAll(async () => {
     copy = randomName('copy');
+    rebuilt = randomName('rebuilt');
     const port = `ports: [ "127.0.0.1:${await freePort()}:80" ]`;
     stack = await scratchStack('services: {}');
     await stack.write('compose.yaml', yaml(port));
@@ -87,6 +91,7 @@ volumes:
   });
   afterAll(async () => {
     await removeProject(copy);
+    await removeProject(rebuilt);
     await stack.down();
   });
 
@@ -164,5 +169,23 @@ volumes:
     const again = await into(copy, '--env-file', ours, '--compose-file', elsewhere);
     expect(again.stderr).toMatch(/there is a project/);
     expect(await docker('inspect', '-f', '{{.State.Running}}', `${copy}-app-1`)).toBe('true');
+  });
+
+  it('rebuilds the stack from a copied snapshot where nothing is left of it', async () => {
+    const empty = await temporaryFolder('rebuild');
+    const { folder } = await newestManifest(join(stack.folder, 'backups'));
+    await must(['cp', '-a', folder, empty]);
+    await must(['cp', ours, join(empty, 'values.env')]);
+    await stack.compose('--env-file', ours, 'down', '-v');
+    for (const name of ['compose.yaml', 'files', 'backup.config.yaml', 'backups'])
+      await rm(join(stack.folder, name), { recursive: true });
+    const args = ['restore', join(empty, basename(folder)), '--into', rebuilt, '--yes'];
+    const ended = await runTool([...args, '--env-file', 'values.env'], { cwd: empty });
+    expect(ended.exitCode, ended.stderr).toBe(0);
+    expect(await inside(rebuilt, 'cat', '/data/rows', '/files/note', '/anonymous/x')).toBe(
+      'row\na noteloose',
+    );
+    expect(await docker('port', `${rebuilt}-app-1`)).toMatch(/^80\/tcp -> 127\.0\.0\.1:/);
+    await rm(empty, { recursive: true });
   });
 });
