@@ -53,6 +53,8 @@ export interface WalkOptions {
   readonly signal?: AbortSignal;
   /** The tree is in use: what vanishes while it is walked is simply not there. */
   readonly live?: boolean;
+  /** Only what has several names, folders left out. */
+  readonly linkedOnly?: boolean;
 }
 
 /**
@@ -61,12 +63,13 @@ export interface WalkOptions {
  */
 export async function* streamRecords(
   root: string,
-  { signal, live = false }: WalkOptions = {},
+  { signal, live = false, linkedOnly = false }: WalkOptions = {},
 ): AsyncGenerator<Buffer, void, void> {
   const over = new AbortController();
   const either = signal === undefined ? over.signal : AbortSignal.any([signal, over.signal]);
   const race = live ? ['-ignore_readdir_race'] : [];
-  const command = find(root, ...race, '-printf', recordFormat);
+  const which = linkedOnly ? ['-links', '+1', '!', '-type', 'd'] : [];
+  const command = find(root, ...race, ...which, '-printf', recordFormat);
   const child = spawnStreaming(live ? await gentle(command) : command, {
     signal: either,
     env: environment,

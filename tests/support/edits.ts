@@ -22,7 +22,7 @@ import { run } from '../../src/base/process.ts';
 
 /** One change to a tree. `at` and `to` choose among what is there; a change that cannot be made is none. */
 export interface Edit {
-  readonly kind: (typeof kinds)[number];
+  readonly kind: (typeof kinds)[number] | 'attributeOfFile';
   readonly at: number;
   readonly to: number;
   readonly size: number;
@@ -124,6 +124,8 @@ const applyOne = async (root: Buffer, { kind, at, to, size }: Edit): Promise<voi
   if (kind === 'removeTree' && inner) await rm(inner, { recursive: true });
   if (kind === 'link' && file) await link(file, fresh);
   if (kind === 'attribute') await tool(root, file ?? folder, 'setfattr', '-n', 'user.n', '-v', String(size));
+  if (kind === 'attributeOfFile' && file)
+    await tool(root, file, 'setfattr', '-n', 'user.n', '-v', String(size));
   if (kind === 'attributeOff') await tool(root, file ?? folder, 'setfattr', '-x', 'user.n');
   if (kind === 'acl') await tool(root, file ?? folder, 'setfacl', '-m', `u:${4000 + (size % 3)}:r`);
   if (kind === 'fifo') await tool(root, fresh, 'mkfifo');

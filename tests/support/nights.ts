@@ -60,9 +60,14 @@ interface Night {
 
 const night = fc.record({ before: edits(25), during: edits(12), between: edits(8) });
 
-/** Unpacking one file over another adds attributes to a folder, and takes none away (docs/how-it-works.md). */
+/**
+ * Unpacking one file over another adds attributes to a folder, and takes none away (docs/how-it-works.md): not when
+ * it lost them, nor when another folder took its name.
+ */
 const withoutLoss = (changes: readonly Edit[]): readonly Edit[] =>
-  changes.filter(({ kind }) => kind !== 'attributeOff');
+  changes
+    .filter(({ kind }) => kind !== 'attributeOff')
+    .map((edit) => (edit.kind === 'attribute' ? { ...edit, kind: 'attributeOfFile' } : edit));
 
 const forForm = ({ before, during, between }: Night, form: 'tree' | 'archive'): Night =>
   form === 'tree'

@@ -4,8 +4,8 @@ import { difference, type Row, sideBySide } from '../../snapshot/entries/compare
 import { type RecordEntry, readPaths, readRecords, sortRecords } from '../../snapshot/entries/records.ts';
 import { readIndex, writeIndex } from '../../snapshot/index-file.ts';
 import { gonePath, indexPath, partPath, sourceRecordsPath } from '../../snapshot/layout.ts';
-import { PathSet } from '../changes/path-set.ts';
 import { argumentOf } from '../changes/paths.ts';
+import { PathSet } from '../changes/seen.ts';
 import { Differences } from '../differences.ts';
 import { isShared } from '../shared.ts';
 import type { Copied, CopyResult } from '../types.ts';

@@ -1,8 +1,9 @@
 import { createHash, type Hash, hash } from 'node:crypto';
 import { type FileHandle, open } from 'node:fs/promises';
 import { StackBackupError } from '../../base/errors.ts';
+import { printable } from '../../base/text/printable.ts';
 import { formatRecord, type RecordEntry } from '../../snapshot/entries/records.ts';
-import { PathSet } from '../changes/path-set.ts';
+import { PathSet } from '../changes/seen.ts';
 import { belowTop } from './archive.ts';
 import { compressInto } from './compress.ts';
 import { TarReader } from './tar.ts';
@@ -169,8 +170,19 @@ class Picker {
     if (!this.#keeps) return;
     this.entries++;
     const isLink = member.type === 'file' && member.target !== undefined;
+    if (isLink) this.#assertCarried(path, belowTop(member.target as Buffer));
     this.#entry = { ...member, path, ...(isLink && { target: belowTop(member.target as Buffer) }) };
     if (member.type === 'file' && !isLink) this.#hash = new ContentHash();
+  }
+
+  /** A link whose bytes stand under a name that is not kept would be an archive that cannot be unpacked. */
+  #assertCarried(path: Buffer, target: Buffer): void {
+    if (this.#wanted.has(target) && !this.#later.some(({ paths }) => paths.has(target))) return;
+    throw new StackBackupError(
+      'copy-failed',
+      `${printable(path.toString())} is the same file as ${printable(target.toString())}, which was moved away while it was copied`,
+      { next: 'Run the backup again.' },
+    );
   }
 
   /** A folder as a later layer has it, in the place of its first: it has to come before what lies in it. */

@@ -6,6 +6,7 @@ import { streamRecords } from '../walk.ts';
 import type { Source } from '../warm/types.ts';
 import { Capture, type Captured } from './capture.ts';
 import type { FileMoment, Fingerprint } from './fingerprint.ts';
+import { LinkGroups } from './link-groups.ts';
 import { Seen } from './seen.ts';
 import { momentOf } from './stamp.ts';
 
@@ -62,17 +63,42 @@ interface PassOptions {
 }
 
 /**
+ * The names that look unchanged of hard-linked files of which others were handed on: only all together do they
+ * keep their link. One more walk, of such files alone.
+ */
+const otherNames = async (
+  { source }: Source,
+  known: Known,
+  groups: LinkGroups,
+  changed: (entries: readonly RecordEntry[]) => void,
+  { live, signal }: PassOptions,
+): Promise<void> => {
+  const options = { live, linkedOnly: true, ...(signal && { signal }) };
+  for await (const bytes of whole(streamRecords(source, options))) {
+    const same: Buffer[] = [];
+    for (let start = 0, end = bytes.indexOf(0); end !== -1; start = end + 1, end = bytes.indexOf(0, start)) {
+      known.fingerprint.read(bytes, start, end, 'source');
+      if (!isChanged(known, bytes, start, end)) same.push(bytes.subarray(start, end + 1));
+    }
+    for await (const batch of parseRecords(same)) changed(batch.filter((entry) => groups.misses(entry)));
+  }
+};
+
+/**
  * Walks a tree once with one `find`, keeps every record if asked to, and hands on those that are not known, or not known
  * for sure, as they come. No object is made of the others, so that the walk costs little more than `find`
  * alone. Memory: 16 to 27 bytes an entry. Resolves with the entries as they are now.
  */
 const passOver = async (
-  { source, fingerprint, seen, copied, since }: Source,
+  from: Source,
   changed: (entries: readonly RecordEntry[]) => void,
-  { records, live, last = false, signal }: PassOptions,
+  options: PassOptions,
 ): Promise<Seen> => {
+  const { records, live, last = false, signal } = options;
+  const { source, fingerprint, seen, copied, since } = from;
   const known: Known = { fingerprint, seen, copied, since: momentOf(since) };
   const now = new Seen();
+  const groups = new LinkGroups();
   const out = records === undefined ? undefined : await open(records, 'wx', 0o600);
   try {
     for await (const bytes of whole(streamRecords(source, { live, ...(signal && { signal }) }))) {
@@ -87,9 +113,13 @@ const passOver = async (
         if (!last) now.add(fingerprint.low, fingerprint.high);
         if (isChanged(known, bytes, start, end)) found.push(bytes.subarray(start, end + 1));
       }
-      for await (const batch of parseRecords(found)) changed(batch);
+      for await (const batch of parseRecords(found)) {
+        groups.note(batch);
+        changed(batch);
+      }
       await kept;
     }
+    if (!groups.isComplete) await otherNames(from, known, groups, changed, options);
   } finally {
     await out?.close();
   }

@@ -1,3 +1,5 @@
+import { Fingerprint } from './fingerprint.ts';
+
 /** How full the table may get before it grows. */
 const load = 0.6;
 const smallest = 1 << 12;
@@ -35,6 +37,22 @@ export class Seen {
       if (low !== 0) place(bigger, low, this.#slots[at + 1] as number);
     }
     this.#slots = bigger;
+  }
+}
+
+/** A set of paths, as fingerprints: under 30 bytes for each, whatever its length. */
+export class PathSet {
+  readonly #fingerprint = new Fingerprint();
+  readonly #seen = new Seen();
+
+  add(path: Uint8Array): void {
+    this.#fingerprint.readPath(path);
+    this.#seen.add(this.#fingerprint.low, this.#fingerprint.high);
+  }
+
+  has(path: Uint8Array): boolean {
+    this.#fingerprint.readPath(path);
+    return this.#seen.has(this.#fingerprint.low, this.#fingerprint.high);
   }
 }
 

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { RecordEntry } from '../../../snapshot/entries/records.ts';
-import { PathSet } from '../../changes/path-set.ts';
 import { parentOf } from '../../changes/paths.ts';
+import { PathSet } from '../../changes/seen.ts';
 import type { BackPlan, Change } from '../types.ts';
 import type { Narrowing } from '../wanted/narrow.ts';
 import { Pile } from './pile.ts';

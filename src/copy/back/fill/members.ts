@@ -1,5 +1,5 @@
 import type { RecordEntry } from '../../../snapshot/entries/records.ts';
-import { PathSet } from '../../changes/path-set.ts';
+import { PathSet } from '../../changes/seen.ts';
 
 const bytes = (...parts: readonly (Buffer | string | number | bigint)[]): Buffer =>
   Buffer.concat(
