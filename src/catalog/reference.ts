@@ -52,6 +52,15 @@ const stampOf = (path: string): number => wallClockOf(parseSnapshotName(basename
 /** By the moment that the data is of. */
 const momentOf = ({ manifest }: WithManifest): number => Date.parse(manifest.consistent);
 
+/**
+ * Names follow the order in which snapshots were made, also when the clock was put back in between (`run/name`);
+ * only those of another time zone say nothing.
+ */
+const isNewer = (one: WithManifest, other: WithManifest): boolean =>
+  one.manifest.timezone === other.manifest.timezone
+    ? stampOf(one.path) > stampOf(other.path)
+    : momentOf(one) > momentOf(other);
+
 /** Everybody who asks for the present state of a stack does not mean what a restore put aside. */
 const isOrdinary = ({ manifest }: WithManifest): boolean => manifest.type !== 'pre-restore';
 
@@ -72,7 +81,7 @@ const newestWanted = async (
       continue;
     }
     const entry = { ...rest, manifest };
-    if (isWanted(entry) && (best === undefined || momentOf(entry) > momentOf(best))) best = entry;
+    if (isWanted(entry) && (best === undefined || isNewer(entry, best))) best = entry;
   }
   return best === undefined ? { unreadable } : { entry: best, unreadable };
 };
