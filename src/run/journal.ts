@@ -1,7 +1,8 @@
 import { readdir, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { ownIdentity, type ProcessIdentity } from '../base/clock.ts';
-import { atomicWrite, fsyncDirectory } from '../base/disk.ts';
+import { atomicWrite, fsyncDirectory, rememberFolder } from '../base/disk.ts';
+import { StackBackupError } from '../base/errors.ts';
 import type { DataState, Outcome, Phase } from '../base/events.ts';
 import type { RestartPolicy, VolumeDetails } from '../docker/engine.ts';
 import type { BackupPlan, PlannedContainer } from '../plan/types.ts';
@@ -143,8 +144,23 @@ export interface JournalFile {
   follow(listener: (journal: Journal | undefined) => void): void;
 }
 
-/** Writes the journal (temp file, fsync, rename, fsync of the folder): on disk when it resolves. */
+/** Writes a journal where its folder is the one that `isHome` remembers: never into one that came to light below. */
+const writeAtHome = async (path: string, journal: Journal, isHome: () => Promise<boolean>): Promise<void> => {
+  if (!(await isHome()))
+    throw new StackBackupError(
+      'backups-unusable',
+      `${dirname(path)} is not the folder in which the journal was begun: its file system was unmounted or replaced meanwhile`,
+      { next: 'Mount it again, then run it again: that run removes what this one has left there.' },
+    );
+  await writeJournal(path, journal);
+};
+
+/**
+ * Writes the journal (temp file, fsync, rename, fsync of the folder): on disk when it resolves. Once the disk with
+ * its folder is gone every change rejects with `backups-unusable`, and nothing is written in its place.
+ */
 export const openJournal = async (path: string, first: Omit<Journal, 'process'>): Promise<JournalFile> => {
+  const isHome = await rememberFolder(dirname(path));
   let journal: Journal = { ...first, process: ownIdentity() };
   let last = Promise.resolve();
   let tell: (journal: Journal | undefined) => void = () => undefined;
@@ -153,7 +169,7 @@ export const openJournal = async (path: string, first: Omit<Journal, 'process'>)
     journal = { ...journal, ...to };
     const now = journal;
     tell(now);
-    last = last.catch(() => undefined).then(() => writeJournal(path, now));
+    last = last.catch(() => undefined).then(() => writeAtHome(path, now, isHome));
     return last;
   };
   const note = (id: string, what: Pick<JournalContainer, 'ended' | 'back'>): Promise<void> =>

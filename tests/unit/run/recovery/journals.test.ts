@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { chmod, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
@@ -10,6 +10,7 @@ import { openJournal } from '../../../../src/run/journal.ts';
 import { findJournals, isDead } from '../../../../src/run/recovery/journals.ts';
 import { journalsPath } from '../../../../src/snapshot/layout.ts';
 import { deadJournal, journalContainer, longGone } from '../../../support/journal.ts';
+import { until } from '../../../support/until.ts';
 
 let backups: string;
 let path: string;
@@ -55,6 +56,22 @@ describe('a journal', () => {
     await writeFile(join(journalsPath(backups), '.shop.json.0a1b2c'), 'what a killed write left');
     await journal.close();
     expect(await readdir(journalsPath(backups))).toEqual([]);
+  });
+
+  it('is not written into another folder that has come in the place of its own', async () => {
+    const { process: _process, ...first } = deadJournal(backups);
+    const journal = await openJournal(path, first);
+    const home = journalsPath(backups);
+    await rename(home, join(backups, 'away'));
+    await mkdir(home);
+    journal.noteBack(first.containers[0]?.id ?? '');
+    await expect(journal.enter('copying')).rejects.toMatchObject({ code: 'backups-unusable' });
+    expect(await readdir(home)).toEqual([]);
+    await rm(home, { recursive: true });
+    await rename(join(backups, 'away'), home);
+    await journal.enter('starting');
+    expect(await found()).toMatchObject({ journal: { phase: 'starting', containers: [{ back: true }] } });
+    await journal.close();
   });
 
   it('of an older or a newer program of the same version is read: what is not known is ignored', async () => {
@@ -158,16 +175,20 @@ describe('a run', () => {
     expect(isDead(of(longGone))).toBe(true);
     expect(isDead(of({ ...own, startTime: '1' }))).toBe(true);
     expect(isDead(of({ ...own, bootId: 'another' }))).toBe(true);
-    // A child that has ended and that its parent (a shell that sleeps) never waits for.
-    const shell = ['sh', '-c', 'sleep 0 & echo $!; exec sleep 30'];
-    const parent = spawn(shell[0] ?? '', shell.slice(1), { stdio: ['ignore', 'pipe', 'ignore'] });
+    // A child that has ended and that its parent never waits for: it is a shell no more by then, only asleep.
+    const parent = spawn('sh', ['-c', 'sleep 30 & echo $!; exec sleep 30'], {
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
     try {
       const pid = Number(await new Promise((resolve) => parent.stdout.once('data', resolve)));
       const fieldsOf = async (): Promise<readonly string[]> => {
         const text = await readFile(`/proc/${pid}/stat`, 'latin1');
         return text.slice(text.lastIndexOf(')') + 2).split(' ');
       };
-      while ((await fieldsOf())[0] !== 'Z') await new Promise(setImmediate);
+      const program = (): Promise<string> => readFile(`/proc/${parent.pid}/comm`, 'utf8');
+      await until('the shell is one no more', async () => (await program()) === 'sleep\n');
+      process.kill(pid, 'SIGKILL');
+      await until('the child has ended', async () => (await fieldsOf())[0] === 'Z');
       expect(isDead(of({ ...own, pid, startTime: (await fieldsOf())[19] ?? '' }))).toBe(true);
     } finally {
       parent.kill('SIGKILL');
