@@ -3,6 +3,7 @@ import { ExecaError, execa, type ResultPromise } from 'execa';
 import { formatDuration } from './duration.ts';
 import { StackBackupError } from './errors.ts';
 import { cutAfterEnd } from './process/linger.ts';
+import { signalMarked } from './process/marked.ts';
 import type { Pace } from './process/pace.ts';
 
 export interface RunOptions {
@@ -12,6 +13,8 @@ export interface RunOptions {
   readonly input?: string | Uint8Array | Readable;
   /** Added to this process' own environment. */
   readonly env?: Readonly<Record<string, string>>;
+  /** `NAME=value` out of `env`, of this process alone: when it is ended, so is whatever has left its group. */
+  readonly marker?: string;
   readonly cwd?: string;
   /** Bytes of stdout and of stderr that are kept; the process is ended when it writes more. */
   readonly maxBuffer?: number;
@@ -33,9 +36,10 @@ const graceMs = 3_000;
 /**
  * Ends a whole process group: TERM, then KILL when the leader is still there after the grace time. The
  * child leads its own group (`detached`), so its children go with it, and a Ctrl-C on the terminal reaches
- * this program alone: what ends when is decided in one place.
+ * this program alone: what ends when is decided in one place. Those with the marker are killed at the same
+ * moment: what has made itself a session of its own would hold the output open.
  */
-const endGroup = (pid: number): void => {
+const endGroup = (pid: number, marker: string | undefined): void => {
   const signalGroup = (name: NodeJS.Signals): boolean => {
     try {
       return process.kill(-pid, name);
@@ -43,7 +47,11 @@ const endGroup = (pid: number): void => {
       return false; // the group is gone
     }
   };
-  if (signalGroup('SIGTERM')) setTimeout(() => signalGroup('SIGKILL'), graceMs).unref();
+  const kill = (): void => {
+    signalGroup('SIGKILL');
+    if (marker !== undefined) void signalMarked(marker, 'SIGKILL');
+  };
+  if (signalGroup('SIGTERM')) setTimeout(kill, graceMs).unref();
 };
 
 const start = (command: readonly string[], options: RunOptions, buffer: boolean): ResultPromise => {
@@ -70,7 +78,7 @@ const guard = (child: ResultPromise, options: RunOptions) => {
   const pacing = options.pace?.follow(child.pid);
   const end = (why: 'interrupted' | 'timeout'): void => {
     ended ??= why;
-    if (child.pid !== undefined) endGroup(child.pid);
+    if (child.pid !== undefined) endGroup(child.pid, options.marker);
     pacing?.[Symbol.dispose](); // a process that is stopped does not hear that it has to end
   };
   const onAbort = (): void => end('interrupted');

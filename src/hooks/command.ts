@@ -139,17 +139,20 @@ const onHost = async (
   sink: Writable | undefined,
 ): Promise<Ended> => {
   const stdout = new OutputTail();
-  const marker = randomUUID();
+  const mark = randomUUID();
+  const marker = `${markerName}=${mark}`;
   const child = spawnStreaming(argumentsOf(hook), {
     signal,
-    env: { ...environmentOf(context), [markerName]: marker },
+    env: { ...environmentOf(context), [markerName]: mark },
+    marker,
     ...(hook.workingDir === undefined ? {} : { cwd: hook.workingDir }),
   });
   // A sink that fails has told its dump already, which ends the process through the signal.
   const reading = pour(child.stdout, sink ?? stdout).catch(() => undefined);
   const result = await child.done.finally(async () => {
-    // Also those that have left its process group; what a hook that ended well leaves behind is its own affair.
-    if (signal.aborted) await signalMarked(`${markerName}=${marker}`, 'SIGKILL');
+    // It may have ended at once, and what has left its process group not; what a hook that ended well leaves
+    // behind is its own affair.
+    if (signal.aborted) await signalMarked(marker, 'SIGKILL');
   });
   await reading;
   if (sink !== undefined && result.cut) throw stillOpen(hook);

@@ -104,7 +104,8 @@ describe.concurrent('a hook that does not end', () => {
       it: { project: stack.project, hooks: [hostHook('deaf', stubborn(told(stack)))] },
     });
     await using tool = spawnTool(['it'], { cwd: stack.folder });
-    await until('it is deaf', async () => (await pidIn(stack, 'child').catch(() => 0)) > 0);
+    for (const name of ['hook', 'child'])
+      await until('it is deaf', async () => (await pidIn(stack, name).catch(() => 0)) > 0);
     tool.kill('SIGTERM');
     expect((await tool.ended).exitCode).toBe(143);
     expect(lasting(await stack.ps())).toEqual(before);
