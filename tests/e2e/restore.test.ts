@@ -66,7 +66,10 @@ describe('a restore of the example stack, which goes on taking orders', () => {
   });
 
   it('must put back rows, a dropped database and a file full of zeros, and start what ran', async () => {
-    const upload = (await readdir(shop.uploads)).sort()[0] ?? 'none';
+    // One that the snapshot has: orders go on, and what came since is gone afterwards.
+    const { mounts } = await manifestOf(snapshot);
+    const copied = mounts.find(({ source }) => source === shop.uploads)?.path ?? 'none';
+    const upload = (await readdir(join(snapshot, copied))).sort()[0] ?? 'none';
     const text = await readFile(join(shop.uploads, upload));
     await writeFile(join(shop.uploads, upload), Buffer.alloc(text.length));
     const stock = join(await mountpoint(`${shop.project}_shop`), 'app.db');
