@@ -6,43 +6,21 @@ import { readHistory } from '../../src/catalog/history.ts';
 import { ChecksumWriter } from '../../src/snapshot/checksums.ts';
 import { hostHook, leftoversIn, snapshotsIn } from '../support/backups.ts';
 import { type Attempt, type DiskStack, diskStack } from '../support/disk-stack.ts';
+import { type Level, rounds, victimOf } from '../support/fullness.ts';
 import { rowOf } from '../support/reliability.ts';
 import { runTool } from '../support/scratch.ts';
 
-/** What could not be written, by what the error names. */
-const victims: readonly (readonly [string, RegExp])[] = [
-  ['journal', /\/\.stack-backup\/runs\//],
-  ['copy', /(cp|tar|find|sort): |through the engine|\/volumes|\/binds|\/\.work/],
-  ['compose files', /\/compose/],
-  ['index', /\/index\b/],
-  ['SHA256SUMS', /SHA256SUMS/],
-  ['manifest', /manifest\.json/],
-];
-
-const victimOf = ({ error }: Attempt): string | undefined =>
-  victims.find(([, pattern]) => pattern.test(error?.message ?? ''))?.[0];
-
-/** So many KiB are left, from that phase on. */
-type Level = readonly [phase: string, leave: number];
-
-const at = (phase: string, ...leave: readonly number[]): readonly Level[] => leave.map((kib) => [phase, kib]);
-
-/** Everything copied while the services are down; and only what has changed until then. */
-const ways = [
-  { warm: false, levels: [...at('while-stopped', 0, 12, 44), ...at('after-start', 0, 5, 7, 8)] },
-  {
-    warm: true,
-    levels: [...at('before-stop', 0, 4), ...at('while-stopped', 3), ...at('after-start', 3, 7, 9)],
-  },
-] as const;
-
 describe('a backups disk that gets full after the checks', () => {
   const stacks: DiskStack[] = [];
+  const full: Attempt[] = [];
 
   beforeAll(async () => {
     stacks.push(...(await Promise.all([0, 1].map(() => diskStack({ mib: 32, inodes: 512 })))));
   });
-  afterAll(() => Promise.all(stacks.map((one) => one[Symbol.asyncDispose]())));
+  afterAll(async () => {
+    console.log(rowOf('Backups disk full', full));
+    await Promise.all(stacks.map((one) => one[Symbol.asyncDispose]()));
+  });
 
   const expectFull = async (one: DiskStack, attempt: Attempt, said: string): Promise<void> => {
     expect(attempt.ended.exitCode, attempt.ended.stderr).toBe(1);
@@ -62,7 +40,8 @@ describe('a backups disk that gets full after the checks', () => {
 
   const tryLevels = async (
     one: DiskStack,
-    { warm, levels }: (typeof ways)[number],
+    warm: boolean,
+    levels: readonly Level[],
   ): Promise<readonly Attempt[]> => {
     const attempts: Attempt[] = [];
     for (const [phase, leave] of levels) {
@@ -75,23 +54,21 @@ describe('a backups disk that gets full after the checks', () => {
       await expectFull(one, attempt, 'is full');
       attempts.push(attempt);
     }
-    await one.expectNextGood();
     return attempts;
   };
 
-  it('must bring the services back and leave nothing, whatever it is that finds no room', async () => {
-    const settled = await Promise.allSettled(
-      ways.map((way, which) => tryLevels(stacks[which] as DiskStack, way)),
-    );
-    for (const one of settled) if (one.status === 'rejected') throw one.reason;
-    const attempts = settled.flatMap((one) => (one.status === 'fulfilled' ? one.value : []));
-    console.log(rowOf('Backups disk full', attempts));
-    const found = attempts.map(victimOf);
-    for (const victim of ['journal', 'copy', 'compose files', 'manifest']) expect(found).toContain(victim);
-    const phases = attempts.map(({ phase }) => phase);
-    for (const phase of ['before-stop', 'while-stopped', 'copying', 'after-start', 'publishing'])
-      expect(phases).toContain(phase);
-  });
+  it.each(rounds)(
+    'must bring the services back and leave nothing when there is no room $when',
+    async ({ cold, warm, victims: expected, phases }) => {
+      const [one, two] = stacks as [DiskStack, DiskStack];
+      const settled = await Promise.allSettled([tryLevels(one, false, cold), tryLevels(two, true, warm)]);
+      for (const each of settled) if (each.status === 'rejected') throw each.reason;
+      const attempts = settled.flatMap((each) => (each.status === 'fulfilled' ? each.value : []));
+      full.push(...attempts);
+      expect(attempts.map(victimOf)).toEqual(expect.arrayContaining([...expected]));
+      expect(attempts.map(({ phase }) => phase)).toEqual(expect.arrayContaining([...phases]));
+    },
+  );
 
   /** The listings that are removed just before make room for it, so no level meets it. */
   it('must say so when it is the list of checksums that finds no room', async () => {
@@ -128,7 +105,6 @@ describe('a backups disk that gets full after the checks', () => {
       await expectFull(one, attempts[which] as Attempt, 'has no inodes left');
     expect(attempts.map(victimOf)).toEqual(['journal', 'copy']);
     console.log(rowOf('Backups disk without inodes', attempts));
-    await Promise.all(stacks.map((one) => one.expectNextGood()));
   });
 
   it('must do so when the data has grown, and when a dump is larger than the disk', async () => {
@@ -155,8 +131,11 @@ describe('a backups disk that gets full after the checks', () => {
     });
     expect(dumped.events.filter((event) => event.type === 'container')).toEqual([]);
     await inData('rm /data/grown')();
-    await Promise.all(stacks.map((each) => each.expectNextGood()));
     console.log(rowOf('Data or a dump larger than the free space', [grown, dumped]));
+  });
+
+  it('must make a good snapshot as soon as there is room again, after all of that', async () => {
+    await Promise.all(stacks.map((one) => one.expectNextGood()));
   });
 
   it('must keep a good snapshot for which the history has no room, and say so', async () => {
