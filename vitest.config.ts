@@ -8,11 +8,13 @@ const onEngine = {
   globalSetup: 'tests/support/built.ts',
 };
 
-/** Measures how long something takes: alone, after all others. */
+/** Keeps four stacks at work by itself: alone, after all others. */
+const matrix = 'tests/faults/boundaries.test.ts';
+/** Measures how long something takes: alone, at the very end. */
 const measuring = 'tests/faults/back-in-time.test.ts';
 
 /** The longest begin first, and those that only compute fill what is left. */
-const order = ['/boundaries.test.ts', '/faults/storage-', '/faults/', '/e2e/', '/contract/'];
+const order = ['/faults/storage-', '/e2e/drill/', '/faults/', '/e2e/', '/contract/'];
 
 class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
@@ -44,11 +46,20 @@ export default defineConfig({
       { extends: true, test: { name: 'e2e', include: ['tests/e2e/**/*.test.ts'], ...onEngine } },
       {
         extends: true,
-        test: { name: 'faults', include: ['tests/faults/**/*.test.ts'], exclude: [measuring], ...onEngine },
+        test: {
+          name: 'faults',
+          include: ['tests/faults/**/*.test.ts'],
+          exclude: [matrix, measuring],
+          ...onEngine,
+        },
       },
       {
         extends: true,
-        test: { name: 'measuring', include: [measuring], sequence: { groupOrder: 1 }, ...onEngine },
+        test: { name: 'matrix', include: [matrix], sequence: { groupOrder: 1 }, ...onEngine },
+      },
+      {
+        extends: true,
+        test: { name: 'measuring', include: [measuring], sequence: { groupOrder: 2 }, ...onEngine },
       },
     ],
   },
