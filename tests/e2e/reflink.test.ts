@@ -120,9 +120,12 @@ const stoppedIn = async (backups: string): Promise<readonly number[]> => {
 };
 
 describe('a copy that is held to a rate', () => {
-  beforeAll(() =>
-    writeConfig(stack.folder, { it: { project: stack.project, limits: { read_rate: '500kB/s' } } }),
-  );
+  beforeAll(async () => {
+    await writeConfig(stack.folder, { it: { project: stack.project, limits: { read_rate: '500kB/s' } } });
+    // A few large files out of the page cache are copied before anybody looks; creating many takes a while.
+    await mkdir(join(source, 'crowd'));
+    for (let at = 0; at < 4000; at++) await writeFile(join(source, `crowd/${at}`), 'x'.repeat(4000));
+  });
 
   it.each([
     ['ended', 'SIGINT', 130],

@@ -1,4 +1,4 @@
-import { link, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { link, mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -10,6 +10,7 @@ import { applyEdits, edits } from '../../../support/edits.ts';
 import { bindTask, completeSnapshot, mountOf, volumeTask } from '../../../support/made-snapshot.ts';
 import { makeOddTree, must } from '../../../support/odd-tree.ts';
 import { temporaryFolder } from '../../../support/temporary.ts';
+import { until } from '../../../support/until.ts';
 
 let folder: string;
 beforeEach(async () => {
@@ -41,6 +42,17 @@ const makeSmallOddTree = async (root: string): Promise<void> => {
   await must(['truncate', '-s', '4M', 'sparse'], root);
 };
 
+/** What changed in the same tick of the file system's clock as a copy began counts as changed since. */
+const clockMovesOn = async (): Promise<void> => {
+  const stamp = join(folder, 'stamp');
+  const now = async (): Promise<number> => {
+    await writeFile(stamp, '');
+    return (await stat(stamp)).ctimeMs;
+  };
+  const from = await now();
+  await until('the clock of the file system has moved on', async () => (await now()) > from + 20);
+};
+
 const host = (path: string) => ({ kind: 'host', path }) as const;
 
 const changesOf = async (source: Parameters<typeof planBack>[0], target: string) => {
@@ -68,6 +80,7 @@ describe('putting back a tree', { timeout: 90_000 }, () => {
   it('finds nothing to do where nothing was touched, and reads nothing for that', async () => {
     const live = join(folder, 'live');
     await makeSmallOddTree(live);
+    await clockMovesOn();
     const source = await snapshotOf(live);
     const before = await must(['find', '.', '-printf', '%i %C@ %p\\0'], live);
     const result = await putBack(source, host(live), {});
