@@ -13,6 +13,9 @@ const matrix = 'tests/faults/boundaries.test.ts';
 /** Measures how long something takes: alone, at the very end. */
 const measuring = 'tests/faults/back-in-time.test.ts';
 
+/** Random trees on real file systems: a minute by itself, so `npm run check` goes without. */
+const copying = 'tests/unit/copy/{back,large,warm}/**/*.test.ts';
+
 /** The longest begin first, and those that only compute fill what is left. */
 const order = ['/faults/storage-', '/e2e/drill/', '/faults/', '/e2e/', '/contract/'];
 
@@ -38,10 +41,12 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['tests/unit/**/*.test.ts'],
+          exclude: [copying],
           testTimeout: 60_000,
           globalSetup: onEngine.globalSetup,
         },
       },
+      { extends: true, test: { name: 'copying', include: [copying], ...onEngine } },
       { extends: true, test: { name: 'contract', include: ['tests/contract/**/*.test.ts'], ...onEngine } },
       { extends: true, test: { name: 'e2e', include: ['tests/e2e/**/*.test.ts'], ...onEngine } },
       {
