@@ -41,8 +41,9 @@ export const graveComplaint = (result: RunResult, live: boolean): string | undef
   return known && lines.length === 0 ? undefined : complaint({ ...result, stderr: lines.join('\n') });
 };
 
-const refuse = (root: string, result: RunResult): void => {
-  const why = complaint(result);
+/** `-ignore_readdir_race` is silent about files that are gone, but not about folders that `find` was to enter. */
+const refuse = (root: string, result: RunResult, live = false): void => {
+  const why = graveComplaint(result, live);
   if (why !== undefined)
     throw new StackBackupError('copy-failed', `cannot read all of ${root}: ${why}`, {
       next: 'Something changed the files while they were read, or they are not readable: see which, then run again.',
@@ -74,9 +75,13 @@ export async function* streamRecords(
     signal: either,
     env: environment,
   });
+  let hasRoot = false;
   try {
-    yield* child.stdout as AsyncIterable<Buffer>;
-    refuse(root, await child.done);
+    for await (const chunk of child.stdout as AsyncIterable<Buffer>) {
+      hasRoot = true; // it comes first
+      yield chunk;
+    }
+    refuse(root, await child.done, live && (hasRoot || linkedOnly));
   } catch (thrown) {
     // A listing that was cut off because the caller aborted: that is the better reason.
     if (signal?.aborted) await child.done;
@@ -171,7 +176,9 @@ export const measure = async (root: string, { signal, since }: MeasureOptions = 
   const count = new TreeCount();
   const changes = changesSince(since);
   let rest = '';
+  let hasRoot = false;
   for await (const chunk of child.stdout as AsyncIterable<Buffer>) {
+    hasRoot = true; // it comes first
     const lines = (rest + chunk.toString('latin1')).split('\n');
     rest = lines.pop() ?? '';
     for (const line of lines) {
@@ -187,6 +194,6 @@ export const measure = async (root: string, { signal, since }: MeasureOptions = 
       if (since !== undefined) changes.add(ctime ?? '', Number(blocks));
     }
   }
-  refuse(root, await child.done);
+  refuse(root, await child.done, hasRoot);
   return { ...count.size, ...changes.sum };
 };

@@ -167,6 +167,24 @@ describe('measure', () => {
     }
   });
 
+  it('bears with folders that come and go', async () => {
+    const busy = join(folder, 'busy-folders');
+    await mkdir(busy);
+    let stop = false;
+    const churn = (async () => {
+      while (!stop) {
+        for (let n = 0; n < 40; n++) await mkdir(join(busy, `${n}`, 'inner'), { recursive: true });
+        for (let n = 0; n < 40; n++) await rm(join(busy, `${n}`), { recursive: true });
+      }
+    })();
+    try {
+      for (let round = 0; round < 60; round++) expect((await measure(busy)).files).toBe(0);
+    } finally {
+      stop = true;
+      await churn;
+    }
+  });
+
   it('rejects what is not there', async () => {
     await expect(measure(join(folder, 'gone'))).rejects.toMatchObject({ code: 'copy-failed' });
   });
