@@ -3,7 +3,7 @@ import type { Emit } from '../base/events.ts';
 import { acquireLock } from '../base/lock.ts';
 import type { Instance } from '../config/types.ts';
 import { chooseListener } from '../notify/choose.ts';
-import { executeBackup } from '../run/execute.ts';
+import { executeBackup } from '../run/backup/execute.ts';
 import { lockOf } from '../run/lock.ts';
 import type { RunRecord } from '../run/record.ts';
 import type { BackupOptions } from '../run/run.ts';

@@ -1,6 +1,7 @@
 import { diskTrouble } from '../base/disk/trouble.ts';
 import { asStackBackupError, StackBackupError } from '../base/errors.ts';
-import type { OpenedRun, Run } from './run.ts';
+import type { OpenedRun } from './course/open.ts';
+import type { Run } from './run.ts';
 
 /** The backups folder was taken away from under the run: what is written there now lies somewhere else. */
 const gone = (run: Run, cause?: unknown): StackBackupError =>

@@ -1,28 +1,28 @@
 import type { StackBackupError } from '../../base/errors.ts';
 import type { RestorePlan } from '../../plan/restore/types.ts';
-import { copyWarm, entering, removeHolder, removePartial } from '../execute.ts';
-import { appendHistory } from '../history.ts';
+import { remember, removeHolder, removePartial, settleJournal } from '../course/leave.ts';
+import { openFolders } from '../course/open.ts';
+import { copyWarm, entering } from '../course/phase.ts';
 import type { JournalRestore } from '../journal.ts';
 import { confirmRunning } from '../quiet/start.ts';
 import { wayBackOf } from '../quiet/way-back.ts';
 import { closingEvents, type RunRecord, recordOf } from '../record.ts';
 import { startGuardian } from '../recovery/guardian.ts';
-import { stillDown } from '../recovery/left.ts';
 import { runVariable } from '../recovery/orphans.ts';
-import { type BackupTools, newRun, openFolders, type Run } from '../run.ts';
+import { type BackupTools, newRun, type Run } from '../run.ts';
 import { makeHolder, needsHolder } from '../stages/copy-stage.ts';
 import { assertSpace, assertWritable } from '../stages/preflight.ts';
-import { asRunError, assertHome } from '../trouble.ts';
+import { asRunError } from '../trouble.ts';
 import { journalled } from './data/volumes.ts';
 import { goneForward, settleLoaded, tellUndo, withData } from './ending.ts';
-import { keepPresent, type RestoreOptions } from './keep.ts';
+import { keepPresent } from './keep.ts';
 import { planLoads } from './loads.ts';
 import { restoreOutcome, restoreRecord } from './record.ts';
 import { assertRoom } from './room.ts';
 import { type Restoring, restoreWindow } from './window.ts';
 
 /** From the first effect to the last service that is back. */
-const work = async (restoring: Restoring, options: RestoreOptions): Promise<void> => {
+const work = async (restoring: Restoring): Promise<void> => {
   const { run, opened, plan, enter } = restoring;
   const context = { ...run.context, noteEnded: opened.journal.noteEnded, noteBack: opened.journal.noteBack };
   try {
@@ -30,19 +30,16 @@ const work = async (restoring: Restoring, options: RestoreOptions): Promise<void
     const warm = await copyWarm(run, enter);
     if (plan.window.copies.length > 0) await assertSpace(plan.window);
     await enter('stopping');
-    await restoreWindow(context, restoring, keepPresent(restoring, { holder, warm }, options));
+    await restoreWindow(context, restoring, keepPresent(restoring, { holder, warm }));
   } finally {
     if (needsHolder(plan.window)) await removeHolder(run);
   }
 };
 
-const endOf = async (
-  restoring: Restoring,
-  options: RestoreOptions,
-): Promise<StackBackupError | undefined> => {
+const endOf = async (restoring: Restoring): Promise<StackBackupError | undefined> => {
   const { run, opened, state } = restoring;
   try {
-    await work(restoring, options);
+    await work(restoring);
     await confirmRunning(run.context, wayBackOf(run.plan, run.needs), run.ledger);
     await settleLoaded(restoring);
     return undefined;
@@ -51,24 +48,6 @@ const endOf = async (
     return state.data === 'restored' ? goneForward(restoring, error) : withData(restoring, error);
   } finally {
     tellUndo(restoring);
-  }
-};
-
-/** A journal that is left tells a recovery what is still to be done. */
-const settleJournal = async (restoring: Restoring, record: RunRecord, clean: boolean): Promise<void> => {
-  const { run, opened, state } = restoring;
-  await assertHome(run, opened);
-  const down = await stillDown(run.context.engine, run.ledger);
-  const isHalf = state.data === 'half-restored';
-  if (clean && down.length === 0 && !isHalf) return opened.journal.close();
-  await opened.journal.leave(record.outcome, down, isHalf ? 'restoring' : 'starting');
-};
-
-const quietly = async (run: Run, code: string, what: string, step: () => Promise<void>): Promise<void> => {
-  try {
-    await step();
-  } catch (error) {
-    run.context.warn({ code, message: `${what}: ${(error as Error).message}` });
   }
 };
 
@@ -92,6 +71,12 @@ const beginJournal = ({ folder, putBacks, loads, guarded, devices }: RestorePlan
 /** Names of what is loaded: another one for each run, and fit for a database. */
 const tokenOf = ({ id }: Run): string => id.slice(-22).replaceAll('-', '_');
 
+export interface RestoreOptions {
+  readonly toolVersion: string;
+  /** How long the safety snapshot is not to be removed, ms. */
+  readonly pinnedMs: number;
+}
+
 /**
  * Carries out a restore plan under its journal. Resolves with what became of it, good or bad: the data is
  * restored, or as it was, or (at the worst) half restored with everything down that uses it; the history has
@@ -104,11 +89,9 @@ export const executeRestore = async (
 ): Promise<RunRecord> => {
   const { manifest, window, instance } = plan;
   const note = `before the restore of ${manifest.snapshot}`;
-  const run = await newRun(
-    window,
-    { type: 'pre-restore', tags: {}, note, toolVersion: options.toolVersion },
-    tools,
-  );
+  const pinnedUntil = new Date(tools.clock.now().getTime() + options.pinnedMs).toISOString();
+  const { toolVersion } = options;
+  const run = await newRun(window, { type: 'pre-restore', tags: {}, note, toolVersion, pinnedUntil }, tools);
   const { context } = run;
   context.emit({
     type: 'run-started',
@@ -137,8 +120,8 @@ export const executeRestore = async (
     state: { data: 'untouched', restore, problems: [] },
   };
   const { state } = restoring;
-  const error = await endOf(restoring, options);
-  const clean = state.path !== undefined || (await removePartial(run, opened));
+  const error = await endOf(restoring);
+  const hasNoFolder = state.path !== undefined || (await removePartial(run, opened));
   const told = (): RunRecord => {
     const ended = recordOf(run, { manifest: state.manifest, path: state.path, error });
     return {
@@ -148,13 +131,9 @@ export const executeRestore = async (
       outcome: restoreOutcome(ended.outcome, state.data),
     };
   };
-  await quietly(run, 'history-unwritten', 'this run is not in the history', async () => {
-    await assertHome(run, opened);
-    await appendHistory(instance.backups, told());
-  });
-  const isClean = clean && !run.warnings.some(({ code }) => code === 'holder-left');
-  const journal = `the journal of run ${run.id} could not be brought up to date`;
-  await quietly(run, 'journal-left', journal, () => settleJournal(restoring, told(), isClean));
+  await remember(run, opened, told());
+  const isHalfRestored = state.data === 'half-restored';
+  await settleJournal(run, opened, { outcome: told().outcome, hasNoFolder, isHalfRestored });
   await guardian?.dismiss();
   const record = told();
   for (const event of closingEvents(record)) context.emit(event);

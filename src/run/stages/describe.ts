@@ -2,8 +2,7 @@ import { hostname } from 'node:os';
 import type { Warning } from '../../base/events.ts';
 import type { CopyResult } from '../../copy/types.ts';
 import type { Delta } from '../../copy/warm/types.ts';
-import type { EngineInfo } from '../../docker/engine.ts';
-import type { BackupPlan, PlannedCopy } from '../../plan/types.ts';
+import type { PlannedCopy } from '../../plan/types.ts';
 import { manifestSchemaId } from '../../snapshot/manifest.ts';
 import type {
   Consistency,
@@ -11,39 +10,31 @@ import type {
   ManifestCheck,
   ManifestContainer,
   ManifestMount,
-  SnapshotType,
 } from '../../snapshot/types.ts';
-import type { Need } from '../../stack/order.ts';
 import { redactOptions } from '../../stack/redact.ts';
 import type { Mount, StackContainer } from '../../stack/types.ts';
-import { backMsOf, downtimeOf, type Ledger, type LedgerEntry, windowOf } from '../quiet/ledger.ts';
-import type { HookBook } from './hook-stage.ts';
+import { backMsOf, downtimeOf, type LedgerEntry, windowOf } from '../quiet/ledger.ts';
+import type { Run } from '../run.ts';
 
-/** Everything a finished run knows, from which its manifest is made. */
-export interface RunFacts {
-  readonly run: string;
-  readonly snapshot: string;
-  readonly type: SnapshotType;
-  readonly tags: Readonly<Record<string, string>>;
-  readonly note: string;
-  readonly pinnedUntil?: string;
-  readonly toolVersion: string;
-  readonly engine: EngineInfo;
-  readonly started: Date;
+/** What stands in a manifest because of how its run ended. */
+export interface LastFacts {
+  readonly checks: readonly ManifestCheck[];
+  readonly warnings: readonly Warning[];
+}
+
+/** What a run found out while its snapshot was finished. */
+export interface FinishFacts extends LastFacts {
   readonly consistent: Date;
   readonly finished: Date;
   /** Clock tick at the end. */
   readonly tick: number;
-  readonly plan: BackupPlan;
-  readonly ledger: Ledger;
-  readonly needs: readonly Need[];
   readonly copies: readonly CopyResult[];
-  readonly hooks: HookBook;
-  readonly checks: readonly ManifestCheck[];
   readonly images: ReadonlyMap<string, readonly string[]>;
   readonly sums: Manifest['sums'];
-  readonly warnings: readonly Warning[];
 }
+
+/** What a mount or a container is described from. */
+interface RunFacts extends FinishFacts, Pick<Run, 'plan' | 'ledger'> {}
 
 const killedCode = 137;
 
@@ -143,55 +134,56 @@ const perService = (containers: readonly ManifestContainer[]): Record<string, nu
 const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);
 
 /** The manifest of a run that has everything in place. Pure; holds no secrets, because nothing in it may. */
-export const manifestOf = (facts: RunFacts): Manifest => {
-  const { plan } = facts;
+export const manifestOf = (run: Run, finish: FinishFacts): Manifest => {
+  const { plan, ledger, needs, options, hooks, tools } = run;
+  const facts: RunFacts = { ...finish, plan, ledger };
   const containers = plan.stack.containers.map((container) => containerOf(container, facts));
   const byId = new Map(containers.map((container) => [container.id, container]));
-  const backMs = backMsOf(facts.ledger, facts.needs);
+  const backMs = backMsOf(ledger, needs);
   const mounts = facts.copies.map((result) => mountOf(result, facts, byId));
   return {
     $schema: manifestSchemaId,
     version: 1,
-    run: facts.run,
-    snapshot: facts.snapshot,
+    run: run.id,
+    snapshot: run.snapshot,
     instance: plan.instance.name,
     project: plan.stack.project,
-    type: facts.type,
-    tags: facts.tags,
-    note: facts.note,
-    ...(facts.pinnedUntil === undefined ? {} : { pinnedUntil: facts.pinnedUntil }),
+    type: options.type,
+    tags: options.tags,
+    note: options.note,
+    ...(options.pinnedUntil === undefined ? {} : { pinnedUntil: options.pinnedUntil }),
     outcome: facts.warnings.some((warning) => warning.notice !== true)
       ? 'complete-with-warnings'
       : 'complete',
     timezone: plan.instance.timezone,
-    started: facts.started.toISOString(),
+    started: run.started.toISOString(),
     consistent: facts.consistent.toISOString(),
     finished: facts.finished.toISOString(),
-    tool: { version: facts.toolVersion, node: process.versions.node },
+    tool: { version: options.toolVersion, node: process.versions.node },
     engine: {
-      id: facts.engine.id,
-      version: facts.engine.version,
-      api: facts.engine.apiVersion,
-      os: facts.engine.os,
+      id: tools.info.id,
+      version: tools.info.version,
+      api: tools.info.apiVersion,
+      os: tools.info.os,
     },
     compose: { version: plan.stack.composeVersion ?? null, files: plan.stack.composeFiles },
     host: hostname(),
     containers,
     mounts,
     skipped: plan.skipped,
-    dumps: facts.hooks.dumps,
-    hooks: facts.hooks.results,
+    dumps: hooks.dumps,
+    hooks: hooks.results,
     ...(facts.checks.length === 0 ? {} : { checks: facts.checks }),
     downtime: {
       maxMs: Math.max(0, ...containers.map((container) => container.downtimeMs)),
-      windowMs: windowOf(facts.ledger),
+      windowMs: windowOf(ledger),
       ...(backMs !== undefined && { backMs }),
       services: perService(containers),
     },
     totals: {
       entries: sum(mounts.map((mount) => mount.entries)),
       files: sum(mounts.map((mount) => mount.files)),
-      bytes: sum(mounts.map((mount) => mount.bytes)) + sum(facts.hooks.dumps.map((dump) => dump.bytes)),
+      bytes: sum(mounts.map((mount) => mount.bytes)) + sum(hooks.dumps.map((dump) => dump.bytes)),
     },
     sums: facts.sums,
     warnings: facts.warnings,
