@@ -1,19 +1,17 @@
 import type { Duration } from '../base/duration.ts';
 import type { Emit } from '../base/events.ts';
-import { acquireLock } from '../base/lock.ts';
 import type { Instance } from '../config/types.ts';
 import { chooseListener } from '../notify/choose.ts';
 import { executeBackup } from '../run/backup/execute.ts';
-import { lockOf } from '../run/lock.ts';
 import type { RunRecord } from '../run/record.ts';
 import type { BackupOptions } from '../run/run.ts';
 import { backupsFolders } from './session/backups.ts';
 import { recoverFirst } from './session/dead-runs.ts';
 import { codeOfError, errorToTell, worstCode } from './session/exit.ts';
-import { assertWhole, codeOfOne, codesOf, emitTo, onInsisting, recoverWaitedFor } from './session/one-run.ts';
+import { assertWhole, codeOfOne, codesOf, emitTo, onInsisting } from './session/one-run.ts';
 import { plannedBackup } from './session/planned.ts';
 import { instancesOf, openSession, type Session, type World } from './session/session.ts';
-import { waitingFor } from './session/waiting.ts';
+import { toolsOf, underLock } from './session/under-lock.ts';
 
 export interface BackupFlags {
   readonly all: boolean;
@@ -31,25 +29,11 @@ const backupOne = async (
   flags: BackupFlags,
   emit: Emit,
 ): Promise<RunRecord> => {
-  const { world, engine, info } = session;
-  let hasWaited = false;
-  const tell: Emit = (event) => {
-    hasWaited = true;
-    emit(event);
-  };
-  const waiting = waitingFor(world, flags.wait, tell);
-  const name = lockOf(info.id, instance.project);
-  await using lock = await acquireLock(name, instance.name, world.clock.now(), waiting);
-  if (hasWaited) await recoverWaitedFor(session, instance, emit);
-  const plan = await plannedBackup(session, instance);
-  const options = { ...flags.options, toolVersion: world.version };
-  return await executeBackup(plan, options, {
-    engine,
-    info,
-    clock: world.clock,
-    emit,
-    signal: world.signal,
-    onPhase: (phase) => lock.describe(phase),
+  const turn = { instance, wait: flags.wait, emit };
+  return await underLock(session, turn, async (lock) => {
+    const plan = await plannedBackup(session, instance);
+    const options = { ...flags.options, toolVersion: session.world.version };
+    return await executeBackup(plan, options, toolsOf(session, emit, lock));
   });
 };
 

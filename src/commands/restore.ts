@@ -23,10 +23,9 @@ import {
   codesOf,
   emitTo,
   onInsisting,
-  recoverWaitedFor,
 } from './session/one-run.ts';
 import { openSession, type Session, type World } from './session/session.ts';
-import { waitingFor } from './session/waiting.ts';
+import { toolsOf, underLock } from './session/under-lock.ts';
 
 /** How long a safety snapshot is not to be removed, ms. */
 const pinnedMs = 7 * 24 * 3_600_000;
@@ -102,33 +101,20 @@ const restoreOne = async (
   flags: RestoreFlags,
   emit: Emit,
 ): Promise<RunRecord> => {
-  const { world, engine, info } = session;
-  const { instance } = meant;
-  let hasWaited = false;
-  const waiting = waitingFor(world, flags.wait, (event) => {
-    hasWaited = true;
-    emit(event);
-  });
-  const name = lockOf(info.id, instance.project);
-  await using lock = await acquireLock(name, instance.name, world.clock.now(), waiting);
-  lock.describe('restoring');
-  if (hasWaited) await recoverWaitedFor(session, instance, emit);
-  if (flags.verify) await assertWhole(world, meant.snapshot.folder);
-  const plan = withWarnings(await planned(session, meant, flags.yes), flags, meant);
-  assertPossible(plan);
-  if (!flags.yes) {
-    world.stderr.write(renderRestore(plan, pageOf(world)));
-    await confirm(world, questionOf(plan));
-  }
-  await using _others = await locksOfOthers(session, plan);
-  const options = { toolVersion: world.version, pinnedMs };
-  return await executeRestore(plan, options, {
-    engine,
-    info,
-    clock: world.clock,
-    emit,
-    signal: world.signal,
-    onPhase: (phase) => lock.describe(phase),
+  const { world } = session;
+  const turn = { instance: meant.instance, wait: flags.wait, emit };
+  return await underLock(session, turn, async (lock) => {
+    lock.describe('restoring');
+    if (flags.verify) await assertWhole(world, meant.snapshot.folder);
+    const plan = withWarnings(await planned(session, meant, flags.yes), flags, meant);
+    assertPossible(plan);
+    if (!flags.yes) {
+      world.stderr.write(renderRestore(plan, pageOf(world)));
+      await confirm(world, questionOf(plan));
+    }
+    await using _others = await locksOfOthers(session, plan);
+    const options = { toolVersion: world.version, pinnedMs };
+    return await executeRestore(plan, options, toolsOf(session, emit, lock));
   });
 };
 

@@ -1,39 +1,23 @@
 import { formatDuration } from '../base/duration.ts';
 import { formatBytes, formatCount, formatRate, plural } from '../base/text/amount.ts';
-import { bullet, page, section } from '../base/text/page.ts';
+import { bullet, page, paragraph, section } from '../base/text/page.ts';
 import { printable } from '../base/text/printable.ts';
 import { type Cell, type Column, table } from '../base/text/table.ts';
 import type { Line } from '../base/text/tone.ts';
 import { wrap } from '../base/text/width.ts';
 import { describeCheck, describeHook } from './describe.ts';
+import { waveTable } from './render/waves.ts';
 import type { BackupPlan, PlannedCopy } from './types.ts';
 
 export { planToJson } from './json.ts';
 
-const text = (words: string, width: number): readonly Line[] =>
-  wrap(printable(words), width - 2).map((line): Line => ['  ', line]);
-
-const waves = ({ stopWaves }: BackupPlan, width: number): readonly Line[] => {
-  const rows = stopWaves.flatMap((wave, at) =>
-    wave.map((one, place): Cell[] => [
-      place === 0 ? `${at + 1}` : '',
-      one.name,
-      { text: one.action, tone: one.action === 'stop' ? 'plain' : 'accent' },
-      one.reason,
-    ]),
-  );
-  return table(rows, [{ tone: 'quiet', align: 'right' }, { max: 32 }, {}, { tone: 'quiet' }], {
-    width,
-    indent: 2,
-  });
-};
-
 const afterwards = ({ stopWaves }: BackupPlan, width: number): readonly Line[] => {
   const planned = stopWaves.flat();
-  if (planned.length === 0) return text('Nothing runs that has to be quiet: no service is touched.', width);
+  if (planned.length === 0)
+    return paragraph('Nothing runs that has to be quiet: no service is touched.', width);
   const awaited = planned.filter((one) => one.awaitHealth).map((one) => one.name);
   const health = awaited.length === 0 ? '' : ` ${awaited.join(', ')} must be healthy again.`;
-  return text(`Afterwards they come back in the opposite order.${health}`, width);
+  return paragraph(`Afterwards they come back in the opposite order.${health}`, width);
 };
 
 const untouched = (plan: BackupPlan, width: number): readonly Line[] =>
@@ -76,10 +60,10 @@ const copies = (plan: BackupPlan, width: number): readonly Line[] => {
       (planned) => `${wayOf(planned, plan.instance.limits.readRate)}: ${planned.reason}`,
     ),
   ];
-  if (rows.length === 0) return text('Nothing: there is no data to keep.', width);
+  if (rows.length === 0) return paragraph('Nothing: there is no data to keep.', width);
   const columns: readonly Column[] = [{ max: 40 }, { align: 'right' }, { align: 'right' }, {}, {}];
   return rows.flatMap(([way, planned]) => [
-    ...text(way, width).map((line): Line => line.map((part) => ({ text: `${part}`, tone: 'quiet' }))),
+    ...paragraph(way, width).map((line): Line => line.map((part) => ({ text: `${part}`, tone: 'quiet' }))),
     ...table(planned.map(copyRow), columns, { width, indent: 4 }),
   ]);
 };
@@ -167,7 +151,7 @@ export const renderPlan = (
         { text: printable(instance.name), tone: 'strong' },
         { text: printable(about), tone: 'quiet' },
       ],
-      ...section('Quieted, wave by wave', [...waves(plan, width), ...afterwards(plan, width)]),
+      ...section('Quieted, wave by wave', [...waveTable(plan, width), ...afterwards(plan, width)]),
       ...section('Left as they are', untouched(plan, width)),
       ...section(copiesTitle(plan), copies(plan, width)),
       ...section('Left out', skipped(plan, width)),

@@ -1,4 +1,4 @@
-import { printableLines } from './printable.ts';
+import { printable, printableLines } from './printable.ts';
 import { styleOf } from './style.ts';
 import { type Cell, table } from './table.ts';
 import { type Line, paint } from './tone.ts';
@@ -30,6 +30,10 @@ export const bullet = (mark: Exclude<Line[number], string>, text: string, width:
   printableLines(text)
     .flatMap((line) => wrap(line, Math.max(1, width - 4)))
     .map((line, at): Line => ['  ', at === 0 ? mark : ' ', ' ', line]);
+
+/** A sentence or more below a heading, wrapped. */
+export const paragraph = (words: string, width: number): readonly Line[] =>
+  wrap(printable(words), width - 2).map((line): Line => ['  ', line]);
 
 /** Lines as text to print, none wider than the page, with a line end after each. */
 export const page = (lines: readonly Line[], { color, width }: PageOptions): string =>

@@ -3,23 +3,9 @@ import type { Emit, EventBody, Outcome, RunEvent } from '../../base/events.ts';
 import type { Instance } from '../../config/types.ts';
 import type { Listener } from '../../notify/choose.ts';
 import type { RunRecord } from '../../run/record.ts';
-import { recoverHeld } from '../../run/recovery/dead.ts';
-import { glanceForDead, type Recoveries } from './dead-runs.ts';
+import type { Recoveries } from './dead-runs.ts';
 import { codeOfError, codeOfOutcome, errorToTell, exitCode } from './exit.ts';
-import type { Session, World } from './session.ts';
-
-/** The run that was waited for may have died, and its guardian with it: nobody else can be at it now. */
-export const recoverWaitedFor = async (
-  { world, engine, info }: Session,
-  { project, backups }: Instance,
-  emit: Emit,
-): Promise<void> => {
-  const { dead } = await glanceForDead([backups]);
-  for (const found of dead.filter(
-    ({ journal }) => journal.project === project && journal.engine.id === info.id,
-  ))
-    await recoverHeld(found, { engine, info, clock: world.clock, emit });
-};
+import type { World } from './session.ts';
 
 /** A second Ctrl-C changes nothing, and says so. */
 export const onInsisting = (world: World, emit: Emit): (() => void) => {

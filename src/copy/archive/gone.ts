@@ -3,24 +3,12 @@ import { lstat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { createZstdCompress, createZstdDecompress } from 'node:zlib';
+import { createZstdCompress } from 'node:zlib';
+import { bareFile } from '../../snapshot/entries/bare.ts';
+import { decompressing } from '../../snapshot/entries/plain.ts';
 import type { RecordEntry } from '../../snapshot/entries/records.ts';
 import { gonePath } from '../../snapshot/layout.ts';
 import type { Base } from '../warm/types.ts';
-
-const bare = (path: Buffer): RecordEntry => ({
-  path,
-  type: 'file',
-  mode: 0,
-  uid: 0,
-  gid: 0,
-  size: 0,
-  blocks: 0,
-  mtimeNs: 0n,
-  ctimeNs: 0n,
-  inode: 0n,
-  links: 1,
-});
 
 const isThere = (path: string): Promise<boolean> =>
   lstat(path).then(
@@ -32,7 +20,7 @@ const isThere = (path: string): Promise<boolean> =>
 async function* readGone(file: string): AsyncGenerator<readonly RecordEntry[], void, void> {
   if (file === '' || !(await isThere(file))) return;
   let rest: Buffer = Buffer.alloc(0);
-  for await (const chunk of createReadStream(file).pipe(createZstdDecompress())) {
+  for await (const chunk of createReadStream(file).pipe(decompressing())) {
     const bytes = Buffer.concat([rest, chunk as Buffer]);
     const end = bytes.lastIndexOf(0) + 1;
     rest = bytes.subarray(end);
@@ -42,7 +30,7 @@ async function* readGone(file: string): AsyncGenerator<readonly RecordEntry[], v
       stop !== -1 && stop < end;
       start = stop + 1, stop = bytes.indexOf(0, start)
     )
-      paths.push(bare(bytes.subarray(start + 2, stop)));
+      paths.push(bareFile(bytes.subarray(start + 2, stop)));
     yield paths;
   }
 }

@@ -1,29 +1,16 @@
 import { formatBytes, plural } from '../../base/text/amount.ts';
-import { bullet, type PageOptions, page, section } from '../../base/text/page.ts';
+import { bullet, type PageOptions, page, paragraph, section } from '../../base/text/page.ts';
 import { printable } from '../../base/text/printable.ts';
 import { type Cell, table } from '../../base/text/table.ts';
 import type { Line } from '../../base/text/tone.ts';
 import { wrap } from '../../base/text/width.ts';
+import { waveTable } from '../render/waves.ts';
 import type { PlannedPutBack, RestorePlan } from './types.ts';
 
-const text = (words: string, width: number): readonly Line[] =>
-  wrap(printable(words), width - 2).map((line): Line => ['  ', line]);
-
-const stopped = ({ window }: RestorePlan, width: number): readonly Line[] => {
-  if (window.stopWaves.length === 0) return text('Nothing runs that uses it: no service is touched.', width);
-  const rows = window.stopWaves.flatMap((wave, at) =>
-    wave.map((one, place): Cell[] => [
-      place === 0 ? `${at + 1}` : '',
-      one.name,
-      { text: one.action, tone: one.action === 'stop' ? 'plain' : 'accent' },
-      one.reason,
-    ]),
-  );
-  return table(rows, [{ tone: 'quiet', align: 'right' }, { max: 32 }, {}, { tone: 'quiet' }], {
-    width,
-    indent: 2,
-  });
-};
+const stopped = ({ window }: RestorePlan, width: number): readonly Line[] =>
+  window.stopWaves.length === 0
+    ? paragraph('Nothing runs that uses it: no service is touched.', width)
+    : waveTable(window, width);
 
 const wayOf = ({ method, reason, paths }: PlannedPutBack): string =>
   [
@@ -67,14 +54,14 @@ const leftOut = (plan: RestorePlan, width: number): readonly Line[] =>
 const kept = ({ window, instance, putBacks }: RestorePlan, width: number): readonly Line[] => {
   const names = window.copies.map(({ mount }) => mount.name);
   if (names.length > 0)
-    return text(
+    return paragraph(
       `${names.join(', ')} as it is now: a snapshot in ${instance.backups}, kept for seven days at least; \`stack-backup restore --undo ${instance.name}\` puts it back.`,
       width,
     );
   const isNew = putBacks.every(
     ({ create, isRemade, isMissing }) => isMissing || (create !== undefined && isRemade === undefined),
   );
-  return text(isNew ? 'Nothing: nothing is there yet.' : 'Nothing (--no-safety).', width);
+  return paragraph(isNew ? 'Nothing: nothing is there yet.' : 'Nothing (--no-safety).', width);
 };
 
 const marked = (words: readonly string[], mark: '!' | '✗', width: number): readonly Line[] =>

@@ -2,6 +2,7 @@ import { lstat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { messageOf } from '../../base/errors.ts';
 import { readChecksums } from '../checksums.ts';
+import { bareFile } from '../entries/bare.ts';
 import { ascending } from '../entries/compare.ts';
 import { comparePaths, printable, type RecordEntry } from '../entries/records.ts';
 import { readIndex } from '../index-file.ts';
@@ -32,18 +33,6 @@ const isContained = (path: Buffer): boolean =>
     .split('/')
     .every((part) => part !== '' && part !== '.' && part !== '..');
 
-const unknown = {
-  mode: 0,
-  uid: 0,
-  gid: 0,
-  size: 0,
-  blocks: 0,
-  mtimeNs: 0n,
-  ctimeNs: 0n,
-  inode: 0n,
-  links: 1,
-};
-
 /** SHA256SUMS as entries that know their path and hash alone. */
 export async function* checksumEntries(
   folder: string,
@@ -55,7 +44,7 @@ export async function* checksumEntries(
       if ('line' in line) findings.add('sums', sumsName, `line ${line.line} is not a checksum`);
       else if (!isContained(line.path))
         findings.add('sums', printable(line.path), 'a path that leads out of the snapshot');
-      else batch.push({ ...unknown, type: 'file', path: line.path, sha256: line.sha256 });
+      else batch.push({ ...bareFile(line.path), sha256: line.sha256 });
     }
     yield batch;
   }
