@@ -1,10 +1,8 @@
 import { createHash } from 'node:crypto';
-import { constants, createReadStream } from 'node:fs';
-import { lstat, open } from 'node:fs/promises';
-import { join } from 'node:path';
-import { pipeline } from 'node:stream/promises';
+import { open } from 'node:fs/promises';
 import { StackBackupError } from '../../base/errors.ts';
-import { readIndex } from '../../snapshot/index-file.ts';
+import { readContent } from '../../copy/reading/content.ts';
+import { entryAt } from '../../snapshot/inside/list.ts';
 import type { ManifestMount } from '../../snapshot/types.ts';
 
 const damaged = (mount: ManifestMount, why: string): StackBackupError =>
@@ -12,32 +10,23 @@ const damaged = (mount: ManifestMount, why: string): StackBackupError =>
     next: 'Use another snapshot, or a replica of this one; `stack-backup verify` says what is wrong.',
   });
 
-/** What the index says of the one file. */
-const entryOf = async (folder: string, mount: ManifestMount) => {
-  for await (const batch of readIndex(join(folder, mount.index)))
-    for (const entry of batch) if (entry.path.length === 0 && entry.type === 'file') return entry;
-  throw damaged(mount, 'its index names no file');
-};
-
-/** Puts a single file back into a scratch file that is not there yet, with its owner and mode, and proves it. */
+/**
+ * Puts a single file back into a scratch file that is not there yet, with its owner and mode, and proves it. It
+ * comes from a tree, or out of an archive where it was copied through the engine.
+ */
 export const putFileBack = async (
   folder: string,
   mount: ManifestMount,
   path: string,
   signal: AbortSignal,
 ): Promise<void> => {
-  const { mode, uid, gid, sha256 } = await entryOf(folder, mount);
-  const source = join(folder, mount.path);
-  if (mount.form !== 'tree' || !(await lstat(source)).isFile()) throw damaged(mount, 'it is no file');
-  await using from = await open(source, constants.O_RDONLY | constants.O_NOFOLLOW);
-  await using to = await open(path, 'wx', 0o600);
-  for await (const chunk of from.createReadStream({ autoClose: false })) {
-    signal.throwIfAborted();
-    await to.writeFile(chunk as Buffer);
-  }
-  await to.chown(uid, gid);
-  await to.chmod(mode & 0o777);
+  const entry = await entryAt(folder, mount, Buffer.alloc(0));
+  if (entry?.type !== 'file') throw damaged(mount, 'its index names no file');
+  await using to = await open(path, 'wx+', 0o600);
+  await readContent(folder, mount, entry, async (chunk) => to.writeFile(chunk), signal);
+  await to.chown(entry.uid, entry.gid);
+  await to.chmod(entry.mode & 0o777);
   const hash = createHash('sha256');
-  await pipeline(createReadStream(path), hash, { signal });
-  if (hash.digest('hex') !== sha256) throw damaged(mount, 'its content changed');
+  for await (const chunk of to.createReadStream({ start: 0, autoClose: false })) hash.update(chunk as Buffer);
+  if (hash.digest('hex') !== entry.sha256) throw damaged(mount, 'its content changed');
 };

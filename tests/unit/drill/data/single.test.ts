@@ -7,6 +7,7 @@ import { putFileBack } from '../../../../src/drill/data/single.ts';
 import { readManifest } from '../../../../src/snapshot/manifest.ts';
 import type { ManifestMount } from '../../../../src/snapshot/types.ts';
 import { bindTask, makeSnapshot, volumeTask } from '../../../support/made-snapshot.ts';
+import { must } from '../../../support/odd-tree.ts';
 
 const signal = new AbortController().signal;
 
@@ -38,6 +39,16 @@ describe('a copy of a single file', () => {
   it('is put back with its content and mode', async () => {
     const to = join(folder, 'back');
     await putFileBack(snapshot, single(), to, signal);
+    expect(await readFile(to, 'utf8')).toBe('content');
+    expect((await stat(to)).mode & 0o777).toBe(0o640);
+  });
+
+  it('comes out of an archive, too', async () => {
+    await must(['tar', '-cf', 'one.tar', 'one.conf'], folder);
+    await must(['zstd', '-q', 'one.tar', '-o', join(snapshot, 'binds/one.tar.zst')], folder);
+    const archived = { ...single(), form: 'archive', path: 'binds/one.tar.zst' } as const;
+    const to = join(folder, 'back');
+    await putFileBack(snapshot, archived, to, signal);
     expect(await readFile(to, 'utf8')).toBe('content');
     expect((await stat(to)).mode & 0o777).toBe(0o640);
   });
