@@ -6,6 +6,7 @@ import { printable, type RecordEntry, sortRecords } from '../../snapshot/entries
 import { recordWalk } from '../walk.ts';
 import { compare } from './compare/compare.ts';
 import { Decisions } from './compare/decisions.ts';
+import { assertOneFileSystem } from './compare/nested.ts';
 import { planThrough, putThrough } from './engine/through.ts';
 import { ArchiveFiller } from './fill/archive.ts';
 import type { Filler } from './fill/filler.ts';
@@ -73,6 +74,7 @@ const decided = async <T>(
         : new ArchiveFiller(source, decisions.make, wanted);
     const marks = (entries: readonly RecordEntry[]) => filler.marks(entries, options.signal);
     await compare({ source, wanted, narrowing, target, present, work: folder, options, marks }, decisions);
+    await assertOneFileSystem(target, decisions, source.mount.name);
     return await work({ source, target, wanted, narrowing, decisions, filler, work: folder });
   } finally {
     await discard(folder, false);

@@ -8,6 +8,7 @@ import type { ManifestMount } from '../../../../src/snapshot/types.ts';
 import { attributes, contents, listing } from '../../../support/compare.ts';
 import { applyEdits, edits } from '../../../support/edits.ts';
 import { bindTask, completeSnapshot, mountOf, volumeTask } from '../../../support/made-snapshot.ts';
+import { mountedMemory } from '../../../support/mounted.ts';
 import { makeOddTree, must } from '../../../support/odd-tree.ts';
 import { temporaryFolder } from '../../../support/temporary.ts';
 import { until } from '../../../support/until.ts';
@@ -148,6 +149,43 @@ describe('putting back a tree', { timeout: 90_000 }, () => {
       ...['app.db', 'app.db-wal', undefined, 'sub/deep/x'],
     ]);
     expect(await Promise.all(['other', 'sub/y', 'sub/new'].map(read))).toEqual(Array(3).fill('changed'));
+  });
+
+  it('fills the root of a file system of its own, and leaves nothing else in it', async () => {
+    const [live, target] = [join(folder, 'live'), join(folder, 'target')];
+    await mkdir(join(live, 'sub'), { recursive: true });
+    await writeFile(join(live, 'sub/file'), 'file');
+    await must(['chown', '12:34', '.'], live);
+    const before = [await listing(live), await contents(live)];
+    const source = await snapshotOf(live);
+    await using _ = await mountedMemory(target, 'size=4m');
+    await mkdir(join(target, 'lost+found'));
+    await putBack(source, host(target));
+    expect([await listing(target), await contents(target)]).toEqual(before);
+  });
+
+  it('touches nothing when another file system in the target is in the way, and says which', async () => {
+    const live = join(folder, 'live');
+    await mkdir(join(live, 'plain'), { recursive: true });
+    await using _ = await mountedMemory(join(live, 'an other/disk'), 'size=4m');
+    for (const name of ['plain/file', 'an other/disk/file']) await writeFile(join(live, name), 'before');
+    const source = await snapshotOf(live);
+    await writeFile(join(live, 'plain/file'), 'afterwards');
+    // What lies there is as it was: it is in nobody's way.
+    expect(await putBack(source, host(live))).toMatchObject({ replaced: 1 });
+    await writeFile(join(live, 'plain/file'), 'afterwards');
+    await writeFile(join(live, 'an other/disk/file'), 'afterwards');
+    const changed = await contents(live);
+    await expect(putBack(source, host(live))).rejects.toMatchObject({
+      code: 'copy-failed',
+      message: expect.stringMatching(
+        /disk\/file differs, and another file system is mounted at an other\/disk/,
+      ),
+    });
+    expect(await contents(live)).toEqual(changed);
+    const some = { paths: [Buffer.from('plain')] };
+    expect(await putBack(source, host(live), some)).toMatchObject({ replaced: 1 });
+    expect(await readFile(join(live, 'plain/file'), 'utf8')).toBe('before');
   });
 
   it('takes attributes from a folder, and leaves the time of the one above it', async () => {
