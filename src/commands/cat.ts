@@ -41,7 +41,7 @@ const fromPlain = async (
   const isListed = name !== manifestName && name !== sumsName;
   const sums = isListed ? await sumsOf(snapshot.folder, (one) => one === name) : new Map();
   if (isListed && !sums.has(name)) throw unknownPath(path, snapshot);
-  await readPlain(snapshot.folder, at, sums.get(name), take, world.signal);
+  await readPlain(snapshot.folder, at, { sha256: sums.get(name) }, take, world.signal);
 };
 
 /**

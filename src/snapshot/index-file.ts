@@ -1,5 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import { createReadStream, createWriteStream } from 'node:fs';
+import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createZstdCompress } from 'node:zlib';
@@ -8,7 +9,7 @@ import { messageOf, StackBackupError } from '../base/errors.ts';
 import { linesOf } from './checksums.ts';
 import { decompressing } from './entries/plain.ts';
 import { printable, type RecordEntry } from './entries/records.ts';
-import type { EntryType } from './types.ts';
+import type { EntryType, ManifestMount } from './types.ts';
 
 /** A path or link text: itself when it is UTF-8, else its bytes. */
 type Name = string | { readonly base64: string };
@@ -122,6 +123,12 @@ export const parseIndexLine = (text: string): RecordEntry | undefined => {
   };
 };
 
+/** What the index of a mount says: its root, and no more entries than its manifest says. */
+export const readIndexOf = (
+  folder: string,
+  { index, entries }: Pick<ManifestMount, 'index' | 'entries'>,
+): AsyncGenerator<readonly RecordEntry[], void, void> => readIndex(join(folder, index), entries + 1);
+
 /** Writes an index (mode 0600); the file must not exist yet. The entries come in the order of sorted records. */
 export const writeIndex = async (
   file: string,
@@ -140,8 +147,14 @@ export const writeIndex = async (
   await writing(file, written);
 };
 
-/** What an index says, in its order, in constant memory. Rejects with `verify-failed` when it is damaged. */
-export async function* readIndex(file: string): AsyncGenerator<readonly RecordEntry[], void, void> {
+/**
+ * What an index says, in its order, in constant memory. Rejects with `verify-failed` when it is damaged, or names
+ * more than `most` entries: a small file can unpack to lines without end.
+ */
+export async function* readIndex(
+  file: string,
+  most = Number.POSITIVE_INFINITY,
+): AsyncGenerator<readonly RecordEntry[], void, void> {
   const source = createReadStream(file);
   const plain = decompressing();
   // The outcome of the pipeline reaches the reader as the failure of its last stream.
@@ -151,6 +164,7 @@ export async function* readIndex(file: string): AsyncGenerator<readonly RecordEn
     for await (const lines of linesOf(plain)) {
       const first = number + 1;
       number += lines.length;
+      if (number > most) throw new Error('it has more entries than its manifest says');
       yield lines.map((line, place) => {
         const entry = parseIndexLine(line.toString('utf8'));
         if (entry === undefined) throw new Error(`line ${first + place} is not an entry`);

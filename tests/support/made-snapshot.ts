@@ -53,15 +53,17 @@ export const mountOf = (result: CopyResult): ManifestMount => {
   };
 };
 
-/** What a run does once the services are back: counts, hashes, sums, manifest. */
+/** What a run does once the services are back: counts, hashes, sums, manifest. `live`: somebody wrote on. */
 export const completeSnapshot = async (
   folder: string,
   copies: readonly Copied[],
+  live = false,
 ): Promise<readonly CopyResult[]> => {
   await using sums = await ChecksumWriter.create(join(folder, 'SHA256SUMS'));
   await using hasher = new FileHasher(folder);
   const results: CopyResult[] = [];
-  for (const copied of copies) results.push(await finishCopy(copied, { snapshot: folder, sums, hasher }));
+  for (const copied of copies)
+    results.push(await finishCopy(copied, { snapshot: folder, sums, hasher, live }));
   await sumOthers(folder, sums, hasher, []);
   const sha256 = await sums.finish();
   await writeManifest(folder, {

@@ -140,28 +140,31 @@ export async function* listArchive(
   let entry: RecordEntry | undefined;
   let hash: Hash | undefined;
   let beginning: Buffer = Buffer.alloc(0);
-  const reader = new TarReader({
-    entry: (member) => {
-      const isLink = member.type === 'file' && member.target !== undefined;
-      entry = {
-        ...member,
-        path: belowTop(member.path),
-        ...(isLink ? { target: belowTop(member.target as Buffer) } : {}),
-      };
-      hash = member.type === 'file' && !isLink ? createHash('sha256') : undefined;
-      beginning = Buffer.alloc(0);
+  const reader = new TarReader(
+    {
+      entry: (member) => {
+        const isLink = member.type === 'file' && member.target !== undefined;
+        entry = {
+          ...member,
+          path: belowTop(member.path),
+          ...(isLink ? { target: belowTop(member.target as Buffer) } : {}),
+        };
+        hash = member.type === 'file' && !isLink ? createHash('sha256') : undefined;
+        beginning = Buffer.alloc(0);
+      },
+      data: (chunk) => {
+        hash?.update(chunk);
+        if (watch !== undefined && beginning.length < sqliteHeaderBytes)
+          beginning = Buffer.concat([beginning, chunk.subarray(0, sqliteHeaderBytes)]);
+      },
+      end: () => {
+        if (entry === undefined) return;
+        if (isSqliteHeader(beginning)) watch?.onDatabase(entry.path);
+        ready.push(hash === undefined ? entry : { ...entry, sha256: hash.digest('hex') });
+      },
     },
-    data: (chunk) => {
-      hash?.update(chunk);
-      if (watch !== undefined && beginning.length < sqliteHeaderBytes)
-        beginning = Buffer.concat([beginning, chunk.subarray(0, sqliteHeaderBytes)]);
-    },
-    end: () => {
-      if (entry === undefined) return;
-      if (isSqliteHeader(beginning)) watch?.onDatabase(entry.path);
-      ready.push(hash === undefined ? entry : { ...entry, sha256: hash.digest('hex') });
-    },
-  });
+    watch?.limit,
+  );
   const archive = openArchive(file);
   try {
     for await (const chunk of archive.plain as AsyncIterable<Buffer>) {

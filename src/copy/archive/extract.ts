@@ -1,4 +1,6 @@
 import { type FileHandle, open } from 'node:fs/promises';
+import { StackBackupError } from '../../base/errors.ts';
+import { printable } from '../../base/text/printable.ts';
 import type { Extraction } from '../../snapshot/verify.ts';
 import { type MemberSink, readMembers } from './members.ts';
 
@@ -24,14 +26,14 @@ const fileSink = (path: string, opened: Set<FileHandle>): MemberSink => {
 
 /**
  * Writes the content of some regular files of a `.tar.zst` (0600), each where it is asked for; what is not in it
- * is left out. Nothing else of it reaches the disk.
+ * is left out. Nothing else of it reaches the disk. Rejects with `verify-failed` for one of another size.
  */
 export const extract = async (
   file: string,
   wanted: readonly Extraction[],
   signal?: AbortSignal,
 ): Promise<void> => {
-  const left = new Map(wanted.map((one) => [one.path.toString('latin1'), one.into]));
+  const left = new Map(wanted.map((one) => [one.path.toString('latin1'), one]));
   const opened = new Set<FileHandle>();
   try {
     await readMembers(
@@ -39,10 +41,12 @@ export const extract = async (
       (member) => {
         if (left.size === 0) return 'done';
         const name = member.path.toString('latin1');
-        const into = member.type === 'file' && member.target === undefined ? left.get(name) : undefined;
-        if (into === undefined) return undefined;
+        const one = member.type === 'file' && member.target === undefined ? left.get(name) : undefined;
+        if (one === undefined) return undefined;
+        if (member.size !== one.size)
+          throw new StackBackupError('verify-failed', `${printable(name)} is not as large as its index says`);
         left.delete(name);
-        return fileSink(into, opened);
+        return fileSink(one.into, opened);
       },
       signal,
     );

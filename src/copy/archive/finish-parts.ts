@@ -28,6 +28,12 @@ const wantedFrom = async (source: string): Promise<PathSet> => {
   return wanted;
 };
 
+/** The archive counts where somebody wrote on; what tells of changes since is the source's. */
+const asKept = ({ ctimeNs, inode, links, blocks }: RecordEntry, kept: RecordEntry): RecordEntry => ({
+  ...kept,
+  ...{ ctimeNs, inode, links, blocks },
+});
+
 /** Says what stands where, and what of it is shared. */
 class Placing {
   readonly #base: Base | undefined;
@@ -65,10 +71,11 @@ class Placing {
   #fromMember(source: RecordEntry, member: RecordEntry): RecordEntry {
     const isLink = member.type === 'file' && member.target !== undefined;
     const { target: _, ...plain } = member;
-    const differs = difference(source, isLink ? { ...plain, size: source.size } : member);
+    const kept = isLink ? { ...plain, size: source.size } : member;
+    const differs = difference(source, kept);
     if (differs !== undefined) this.#differences.found(source.path, differs);
     return {
-      ...source,
+      ...(differs === undefined ? source : asKept(source, kept)),
       part: this.#part,
       ...(member.sha256 === undefined ? {} : { sha256: member.sha256 }),
       ...(isLink ? { target: member.target as Buffer } : {}),

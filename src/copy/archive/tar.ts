@@ -1,10 +1,8 @@
 import type { RecordEntry } from '../../snapshot/entries/records.ts';
+import { TarGuard, type TarLimit } from './tar/guard.ts';
 import { blockSize, checkSum, damaged, numberAt, zeros } from './tar/header.ts';
 import { memberOf } from './tar/member.ts';
 import { parsePax } from './tar/pax.ts';
-
-/** Longest list of PAX records or GNU long name that is taken; real ones are a few KiB. */
-const metaLimit = 1024 * 1024;
 
 const xattrKey = 'SCHILY.xattr.';
 
@@ -38,10 +36,12 @@ type State = 'header' | 'meta' | 'body' | 'padding' | 'ended';
  * Reads a tar (ustar, PAX, GNU long names) pushed to it in chunks, in constant memory, names as bytes. The
  * library `tar` is not used: it takes names for UTF-8, drops PAX records that hold a newline and times below
  * a millisecond, and takes a file whose plain name happens to end with a slash for a folder without content.
- * Whatever it does not understand, or that ends early, is an error: nothing is skipped. `end` must be called.
+ * Whatever it does not understand, that ends early, or goes beyond `limit`, is an error as soon as that is known:
+ * nothing is skipped. `end` must be called.
  */
 export class TarReader {
   readonly #handler: TarHandler;
+  readonly #guard: TarGuard;
   #state: State = 'header';
   /** Bytes of the present header or metadata collected so far. */
   #held: Buffer[] = [];
@@ -55,13 +55,15 @@ export class TarReader {
   #ahead: Buffer[] = [];
   #inMember = false;
 
-  constructor(handler: TarHandler) {
+  constructor(handler: TarHandler, limit?: TarLimit) {
     this.#handler = handler;
+    this.#guard = new TarGuard(limit);
   }
 
   /** What is told of a chunk may point into it: it must not change before `push` has returned. */
   push(chunk: Buffer): void {
-    for (let at = 0; at < chunk.length && this.#state !== 'ended'; ) {
+    let at = 0;
+    while (at < chunk.length && this.#state !== 'ended') {
       const part = chunk.subarray(at, at + this.#wanted);
       at += part.length;
       this.#wanted -= part.length;
@@ -70,6 +72,7 @@ export class TarReader {
       else if (this.#state !== 'padding') this.#held.push(part);
       if (this.#wanted === 0) this.#complete();
     }
+    this.#guard.trailing(chunk.length - at);
     this.#held = this.#held.map(copyOf);
     this.#ahead = this.#ahead.map(copyOf);
   }
@@ -129,7 +132,7 @@ export class TarReader {
   }
 
   #expectMeta(flag: string, size: number): void {
-    if (!(size >= 0 && size <= metaLimit)) throw damaged('a name or PAX header is far too long');
+    this.#guard.meta(flag, size);
     this.#metaKind = flag;
     this.#padding = paddingOf(size);
     if (size === 0) this.#pad();
@@ -156,6 +159,8 @@ export class TarReader {
       attributes.map((key) => key.slice(xattrKey.length)),
       pax,
     );
+    // After whoever listens: that one may know which member is not what it should be.
+    this.#guard.member(entry.size);
     for (const part of this.#ahead) this.#handler.raw?.(part);
     this.#ahead = [];
     this.#inMember = true;

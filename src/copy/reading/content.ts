@@ -3,6 +3,7 @@ import { constants, type FileHandle, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { errnoOf, StackBackupError } from '../../base/errors.ts';
 import { printable, type RecordEntry } from '../../snapshot/entries/records.ts';
+import { entryAt } from '../../snapshot/inside/list.ts';
 import type { ManifestMount } from '../../snapshot/types.ts';
 import { filesOf } from '../../snapshot/verifying/archives.ts';
 import { isPlainFile } from '../../snapshot/verifying/sources.ts';
@@ -18,6 +19,8 @@ const damaged = (path: Buffer, why: string): StackBackupError =>
   new StackBackupError('verify-failed', `${printable(path)}: ${why}`, {
     next: 'Use another snapshot or a replica; `stack-backup verify` says what else is wrong.',
   });
+
+const otherSize = 'it is not as large as its index says';
 
 const takeAll = async (file: FileHandle, take: Take, signal: AbortSignal | undefined): Promise<void> => {
   const block = Buffer.allocUnsafe(blockBytes);
@@ -47,12 +50,12 @@ const checking = (take: Take) => {
 /**
  * The bytes of a regular file that lies in a snapshot, by its path below it. No link leads out of the snapshot:
  * every folder on the way is opened from the one above it, and none that is a link. Rejects with `verify-failed`
- * when it is not there, no regular file, or (at its end) not what `sha256` says.
+ * when it is not there, no regular file, of another size, or (at its end) of other content than expected.
  */
 export const readPlain = async (
   folder: string,
   path: Buffer,
-  sha256: string | undefined,
+  expected: Partial<Pick<RecordEntry, 'sha256' | 'size'>>,
   take: Take,
   signal?: AbortSignal,
 ): Promise<void> => {
@@ -67,16 +70,18 @@ export const readPlain = async (
     throw thrown;
   }
   try {
-    if (!(await file.stat()).isFile()) throw damaged(path, 'it is no regular file');
+    const stats = await file.stat();
+    if (!stats.isFile()) throw damaged(path, 'it is no regular file');
+    if (stats.size !== (expected.size ?? stats.size)) throw damaged(path, otherSize);
     const checked = checking(take);
     await takeAll(file, checked.take, signal);
-    checked.expect(path, sha256);
+    checked.expect(path, expected.sha256);
   } finally {
     await file.close();
   }
 };
 
-/** A member of an archive; of a hard link that of the name that carries the bytes. */
+/** A member of an archive that carries bytes. */
 const readMember = async (
   folder: string,
   mount: ManifestMount,
@@ -88,15 +93,15 @@ const readMember = async (
   if (file === undefined) throw damaged(entry.path, 'the index names a part that there is not');
   if (!(await isPlainFile(folder, file)))
     throw damaged(Buffer.from(file), 'it is not there, or no regular file');
-  const name = entry.target ?? entry.path;
   const checked = checking(take);
   const found = { begun: false, whole: false };
   await readMembers(
     join(folder, file),
     (member) => {
       if (found.begun) return 'done';
-      const isIt = member.type === 'file' && member.target === undefined && member.path.equals(name);
+      const isIt = member.type === 'file' && member.target === undefined && member.path.equals(entry.path);
       if (!isIt) return undefined;
+      if (member.size !== entry.size) throw damaged(entry.path, otherSize);
       found.begun = true;
       return {
         write: checked.take,
@@ -123,8 +128,13 @@ export const readContent = async (
   take: Take,
   signal?: AbortSignal,
 ): Promise<void> => {
-  if (mount.form === 'archive') return await readMember(folder, mount, entry, take, signal);
+  if (mount.form === 'archive') {
+    // Of a hard link the name that carries the bytes: it alone is known with their size and checksum everywhere.
+    const carrier = entry.target === undefined ? entry : await entryAt(folder, mount, entry.target);
+    if (carrier === undefined) throw damaged(entry.path, 'the index does not have the file it is a name of');
+    return await readMember(folder, mount, carrier, take, signal);
+  }
   const below = entry.path.length === 0 ? [] : [Buffer.from('/'), entry.path];
   const path = Buffer.concat([Buffer.from(mount.path), ...below]);
-  await readPlain(folder, path, entry.sha256, take, signal);
+  await readPlain(folder, path, entry, take, signal);
 };

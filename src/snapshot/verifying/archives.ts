@@ -3,9 +3,9 @@ import { messageOf } from '../../base/errors.ts';
 import { ascending, difference, sideBySide } from '../entries/compare.ts';
 import { printable, type RecordEntry, readRecords, sortRecords } from '../entries/records.ts';
 import { recordEntries } from '../entries/write.ts';
-import { readIndex } from '../index-file.ts';
+import { readIndexOf } from '../index-file.ts';
 import type { ManifestMount } from '../types.ts';
-import type { VerifyOptions } from './options.ts';
+import type { ArchiveWatch, VerifyOptions } from './options.ts';
 import { isInSample } from './sample.ts';
 import { isPlainFile } from './sources.ts';
 import type { Findings } from './verification.ts';
@@ -31,10 +31,30 @@ const asMember = (said: RecordEntry, found: RecordEntry): RecordEntry =>
   found.type === 'file' && found.target !== undefined ? { ...said, size: found.size } : said;
 
 /** What an index says of one file of its archive. */
-async function* ofPart(index: string, part: number): AsyncGenerator<readonly RecordEntry[], void, void> {
-  for await (const batch of ascending(readIndex(index)))
+async function* ofPart(
+  folder: string,
+  mount: ManifestMount,
+  part: number,
+): AsyncGenerator<readonly RecordEntry[], void, void> {
+  for await (const batch of ascending(readIndexOf(folder, mount)))
     yield batch.filter((entry) => (entry.part ?? 0) === part);
 }
+
+/** The most that the last file of an archive can hold. Earlier ones keep what was replaced since. */
+const limitOf = async (
+  folder: string,
+  mount: ManifestMount,
+  part: number,
+): Promise<ArchiveWatch['limit']> => {
+  if (part < filesOf(mount).length - 1) return undefined;
+  let [members, bytes] = [0, 0];
+  for await (const batch of ofPart(folder, mount, part))
+    for (const { type, size, target } of batch) {
+      members++;
+      if (type === 'file' && target === undefined) bytes += size;
+    }
+  return { members, bytes };
+};
 
 /** The files of an archive, relative to the snapshot, first to last. */
 export const filesOf = (mount: ManifestMount): readonly string[] =>
@@ -52,7 +72,6 @@ export interface ArchiveOptions extends VerifyOptions {
 /** The members of an archive against its index. */
 export const checkArchive = async (mount: ManifestMount, options: ArchiveOptions): Promise<void> => {
   const { folder, work, readers, signal, findings, sample, onBytes, onDatabase } = options;
-  const index = join(folder, mount.index);
   const files = filesOf(mount);
   // What is missing has been told already, with the other files.
   for (const file of [...files, mount.index]) if (!(await isPlainFile(folder, file))) return;
@@ -61,11 +80,16 @@ export const checkArchive = async (mount: ManifestMount, options: ArchiveOptions
     for (const [part, file] of files.entries()) {
       if (!isInSample(Buffer.from(file), sample)) continue;
       const databases = new Set<string>();
-      const watch = { onBytes, onDatabase: (path: Buffer) => void databases.add(path.toString('latin1')) };
+      const limit = await limitOf(folder, mount, part);
+      const watch = {
+        onBytes,
+        ...(limit && { limit }),
+        onDatabase: (path: Buffer) => void databases.add(path.toString('latin1')),
+      };
       await recordEntries(readers.listArchive(join(folder, file), signal, watch), members);
       await sortRecords(members, signal);
       // What a later part replaced, or what is gone, stays in its own.
-      for await (const rows of sideBySide(readRecords(members), ofPart(index, part)))
+      for await (const rows of sideBySide(readRecords(members), ofPart(folder, mount, part)))
         for (const [found, said] of rows) {
           if (said !== undefined || mount.parts === undefined) judgeMember(mount, found, said, findings);
           if (said !== undefined && databases.has(said.path.toString('latin1'))) onDatabase(mount, said.path);

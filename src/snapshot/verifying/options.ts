@@ -7,12 +7,16 @@ export interface ArchiveWatch {
   onDatabase(path: Buffer): void;
   /** Bytes unpacked since the last time. */
   onBytes(bytes: number): void;
+  /** What the index says that there is at most: an archive that has more is not read to its end. */
+  readonly limit?: { readonly members: number; readonly bytes: number };
 }
 
 /** A member of an archive and the file that its content is to be written to. */
 export interface Extraction {
   /** Below the top of the archive. */
   readonly path: Buffer;
+  /** Of its content, as the index says. One of another size is not unpacked. */
+  readonly size: number;
   /** Absolute; must not exist. */
   readonly into: string;
 }
@@ -26,7 +30,7 @@ export interface SnapshotReaders {
     signal?: AbortSignal,
     watch?: ArchiveWatch,
   ) => AsyncIterable<readonly RecordEntry[]>;
-  /** Writes the content of some regular files of an archive; those that are not in it are left out. */
+  /** Writes the content of some regular files of an archive; those that are not in it are left out. Rejects for one of another size. */
   readonly extract: (file: string, wanted: readonly Extraction[], signal?: AbortSignal) => Promise<void>;
 }
 

@@ -5,7 +5,7 @@ import { readChecksums } from '../checksums.ts';
 import { bareFile } from '../entries/bare.ts';
 import { ascending } from '../entries/compare.ts';
 import { comparePaths, printable, type RecordEntry } from '../entries/records.ts';
-import { readIndex } from '../index-file.ts';
+import { readIndexOf } from '../index-file.ts';
 import { sumsName } from '../layout.ts';
 import type { ManifestMount } from '../types.ts';
 import type { Findings } from './verification.ts';
@@ -68,9 +68,8 @@ export async function* indexEntries(
     .toSorted((a, b) => comparePaths(Buffer.from(a.path), Buffer.from(b.path)));
   for (const mount of sorted) {
     try {
-      const file = join(folder, mount.index);
       if (!(await isPlainFile(folder, mount.index))) throw new Error('it is not there');
-      for await (const batch of ascending(readIndex(file)))
+      for await (const batch of ascending(readIndexOf(folder, mount)))
         yield batch.map((entry) => ({ ...entry, path: below(mount.path, entry.path) }));
     } catch (thrown) {
       broken.add(mount.path);

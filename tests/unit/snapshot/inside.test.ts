@@ -134,7 +134,7 @@ describe('what is in a snapshot', () => {
     await expect(bytesOf(mountNamed('pack'), Buffer.from('folder/inner'), copy)).rejects.toThrow();
     await rm(join(copy, 'dumps'), { recursive: true });
     await symlink('/etc', join(copy, 'dumps'));
-    const read = readPlain(copy, Buffer.from('dumps/hostname'), undefined, async () => undefined);
+    const read = readPlain(copy, Buffer.from('dumps/hostname'), {}, async () => undefined);
     await expect(read).rejects.toMatchObject({ code: 'verify-failed' });
   });
 });

@@ -6,7 +6,7 @@ export const zeros = Buffer.alloc(blockSize);
 
 export const damaged = (why: string): StackBackupError =>
   new StackBackupError('copy-failed', `the archive is damaged: ${why}`, {
-    next: 'Run the backup again; nothing of this one was kept.',
+    next: 'Run the backup again. A snapshot that has it is not whole: use another one.',
   });
 
 /** A field up to its NUL, or to its end. */

@@ -5,7 +5,8 @@ import { StackBackupError } from '../../../base/errors.ts';
 import { spawnStreaming } from '../../../base/process.ts';
 import type { RecordEntry } from '../../../snapshot/entries/records.ts';
 import { belowTop, openArchive } from '../../archive/archive.ts';
-import { TarReader } from '../../archive/tar.ts';
+import type { TarLimit } from '../../archive/tar/guard.ts';
+import { type TarHandler, TarReader } from '../../archive/tar.ts';
 import { argumentOf } from '../../changes/paths.ts';
 import { complaint } from '../../walk.ts';
 import { isAttribute } from '../compare/attributes.ts';
@@ -96,8 +97,8 @@ class Rewriter {
       : Buffer.concat([Buffer.from(`${this.#top}/`), path]);
   }
 
-  reader(part: number): TarReader {
-    return new TarReader({
+  reader(part: number, limit: TarLimit | undefined): TarReader {
+    const handler: TarHandler = {
       entry: (member, _, records) => {
         const entry = { ...member, path: belowTop(member.path) };
         const isLink = entry.type === 'file' && entry.target !== undefined;
@@ -125,7 +126,8 @@ class Rewriter {
           throw refused(this.#name, 'its content is not what the index says', entry.path);
         this.#out.push(paddingAfter(entry.size));
       },
-    });
+    };
+    return new TarReader(handler, limit);
   }
 
   take(): Buffer {
@@ -155,7 +157,8 @@ export async function* archiveFor(
   const tars = isTree ? [treeTar(source, wanted, signal)] : files.map((file) => fileTar(join(folder, file)));
   const rewriter = new Rewriter(top, mount.name, members);
   for (const [part, tar] of tars.entries()) {
-    const reader = rewriter.reader(part);
+    // Only the last file has nothing but what the index names: earlier ones keep what was replaced since.
+    const reader = rewriter.reader(part, !isTree && part === tars.length - 1 ? wanted.limit : undefined);
     for await (const chunk of tar) {
       if (signal?.aborted) throw new StackBackupError('interrupted', 'putting back was interrupted');
       reader.push(chunk);

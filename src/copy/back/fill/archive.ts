@@ -3,10 +3,10 @@ import { dirname, join } from 'node:path';
 import { StackBackupError } from '../../../base/errors.ts';
 import type { RecordEntry } from '../../../snapshot/entries/records.ts';
 import { belowTop, openArchive } from '../../archive/archive.ts';
-import { TarReader } from '../../archive/tar.ts';
+import type { TarLimit } from '../../archive/tar/guard.ts';
+import { type TarHandler, TarReader } from '../../archive/tar.ts';
 import { below } from '../../changes/paths.ts';
 import { PathSet } from '../../changes/seen.ts';
-import { FolderAttributes, isAttribute } from '../compare/attributes.ts';
 import type { Pile } from '../compare/pile.ts';
 import type { Attributes } from '../place/headers.ts';
 import type { Batch } from '../place/place.ts';
@@ -14,8 +14,10 @@ import type { Staging } from '../place/staging.ts';
 import { refused } from '../trouble.ts';
 import type { BackSource } from '../types.ts';
 import type { Wanted } from '../wanted/wanted.ts';
-import { batchBytes, batchEntries, type Filler } from './filler.ts';
+import type { Filler } from './filler.ts';
+import { Findings } from './findings.ts';
 import { Members } from './members.ts';
+import { Picked } from './picked.ts';
 import { Unpacking } from './unpacking.ts';
 
 /** The member that carries the bytes of an entry, and whether another name of the file is made with them. */
@@ -27,33 +29,6 @@ const memberOf = (wanted: Wanted, { path }: RecordEntry): { path: Buffer; isFurt
     isFurther: group !== undefined && group.names[0] !== name,
   };
 };
-
-/** What one reading of all files of an archive finds besides the bytes. */
-class Findings {
-  readonly folders: FolderAttributes;
-  /** Paths of other members with attributes. */
-  readonly marked = new PathSet();
-  /** Members that count, each in the file that holds it. */
-  readonly #held = new PathSet();
-
-  constructor(name: string) {
-    this.folders = new FolderAttributes(name);
-  }
-
-  #key(part: number, path: Buffer): Buffer {
-    return Buffer.concat([Buffer.from(`${part}/`), path]);
-  }
-
-  expect({ part, path }: RecordEntry): void {
-    this.#held.add(this.#key(part ?? 0, path));
-  }
-
-  note(part: number, { type, path }: RecordEntry, records: ReadonlyMap<string, Buffer>): void {
-    if (![...records.keys()].some(isAttribute) || !this.#held.has(this.#key(part, path))) return;
-    if (type === 'dir') this.folders.add(path.toString('latin1'), records);
-    else this.marked.add(path);
-  }
-}
 
 /** Puts back from an archive: one reading of its files, from which only what is needed goes on to GNU tar. */
 export class ArchiveFiller implements Filler {
@@ -96,6 +71,11 @@ export class ArchiveFiller implements Filler {
     return (mount.parts?.map(({ path }) => path) ?? [mount.path]).map((path) => join(folder, path));
   }
 
+  /** Only the last file has nothing but what the index names: earlier ones keep what was replaced since. */
+  #limitOf(part: number): TarLimit | undefined {
+    return part === this.#files.length - 1 ? this.#wanted.limit : undefined;
+  }
+
   #expect(entry: RecordEntry): void {
     const member = memberOf(this.#wanted, entry);
     if (member.isFurther) return;
@@ -111,10 +91,14 @@ export class ArchiveFiller implements Filler {
     signal: AbortSignal | undefined,
     found: Findings,
   ): AsyncGenerator<Batch, void, void> {
-    const picked = new Picked((member, records) => {
-      found.note(part, member, records);
-      return this.#members.take(part, member);
-    }, this.#source.mount.name);
+    const picked = new Picked(
+      (member, records) => {
+        found.note(part, member, records);
+        return this.#members.take(part, member);
+      },
+      this.#source.mount.name,
+      this.#limitOf(part),
+    );
     const archive = openArchive(file);
     let unpacking: Unpacking | undefined;
     let name = '';
@@ -190,10 +174,9 @@ export class ArchiveFiller implements Filler {
   async #look(signal: AbortSignal | undefined): Promise<Findings> {
     const findings = await this.#newFindings(false);
     for (const [part, file] of this.#files.entries()) {
-      const reader = new TarReader({
-        entry: (member, _, records) =>
-          findings.note(part, { ...member, path: belowTop(member.path) }, records),
-      });
+      const entry: TarHandler['entry'] = (member, _, records) =>
+        findings.note(part, { ...member, path: belowTop(member.path) }, records);
+      const reader = new TarReader({ entry }, this.#limitOf(part));
       const archive = openArchive(file);
       try {
         for await (const chunk of archive.plain as AsyncIterable<Buffer>) {
@@ -206,58 +189,5 @@ export class ArchiveFiller implements Filler {
       }
     }
     return findings;
-  }
-}
-
-type Piece = { readonly bytes: Buffer } | { readonly batch: readonly RecordEntry[] };
-
-/** The members that are awaited, as they stand in the archive, cut into batches. */
-class Picked {
-  readonly reader: TarReader;
-  #pieces: Piece[] = [];
-  #batch: RecordEntry[] = [];
-  #bytes = 0;
-  #keeps = false;
-
-  constructor(
-    take: (member: RecordEntry, records: ReadonlyMap<string, Buffer>) => 'none' | 'wrong' | 'right',
-    name: string,
-  ) {
-    this.reader = new TarReader({
-      entry: (member, _, records) => {
-        const entry = { ...member, path: belowTop(member.path) };
-        // Further names of a file are linked when all is in its place.
-        const isLink = entry.type === 'file' && entry.target !== undefined;
-        const found = isLink ? 'none' : take(entry, records);
-        if (found === 'wrong') throw refused(name, 'it is not in the archive as its index says', entry.path);
-        this.#keeps = found === 'right';
-        if (this.#keeps) this.#add(entry);
-      },
-      raw: (chunk) => {
-        if (this.#keeps) this.#pieces.push({ bytes: chunk });
-      },
-    });
-  }
-
-  #add(entry: RecordEntry): void {
-    if (this.#bytes >= batchBytes || this.#batch.length >= batchEntries) {
-      this.#pieces.push({ batch: this.#batch });
-      this.#batch = [];
-      this.#bytes = 0;
-    }
-    this.#batch.push(entry);
-    this.#bytes += entry.size;
-  }
-
-  /** What has come together since it was asked last. */
-  take(): readonly Piece[] {
-    const taken = this.#pieces;
-    this.#pieces = [];
-    return taken;
-  }
-
-  /** The last batch. */
-  get rest(): readonly RecordEntry[] {
-    return this.#batch;
   }
 }

@@ -2,6 +2,7 @@ import { basename, dirname, join } from 'node:path';
 import { ascending } from '../../../snapshot/entries/compare.ts';
 import type { RecordEntry } from '../../../snapshot/entries/records.ts';
 import { readIndex } from '../../../snapshot/index-file.ts';
+import type { TarLimit } from '../../archive/tar/guard.ts';
 import { parentOf } from '../../changes/paths.ts';
 import { PathSet } from '../../changes/seen.ts';
 import { refused } from '../trouble.ts';
@@ -25,6 +26,8 @@ export interface Wanted {
   entries(): Entries;
   /** Hard-linked files, by each of their names (Latin-1). */
   readonly links: ReadonlyMap<string, LinkGroup>;
+  /** The most that an archive of all of it can hold. */
+  readonly limit: TarLimit;
 }
 
 /** Checks each entry by itself, and that everything lies in a folder of the index. */
@@ -33,6 +36,7 @@ class Soundness {
   readonly #most: number;
   readonly #folders = new PathSet();
   #entries = 0;
+  #bytes = 0;
   root: RecordEntry['type'] | undefined;
 
   constructor({ mount }: BackSource) {
@@ -43,11 +47,17 @@ class Soundness {
   look(entry: RecordEntry): void {
     if (++this.#entries > this.#most)
       throw refused(this.#name, 'its index has more entries than its manifest says');
+    if (entry.type === 'file' && entry.target === undefined) this.#bytes += entry.size;
     if (entry.mode > 0o7777) throw refused(this.#name, 'its mode is none', entry.path);
     if (entry.type === 'dir') this.#folders.add(entry.path);
     if (entry.path.length === 0) this.root = entry.type;
     if (entry.type === 'symlink' && entry.target === undefined)
       throw refused(this.#name, 'it is a link to nowhere', entry.path);
+  }
+
+  /** Of all that was looked at. */
+  get limit(): TarLimit {
+    return { members: this.#entries, bytes: this.#bytes };
   }
 
   /** Needs all folders to be known: a folder may come after what lies in it. */
@@ -142,6 +152,7 @@ export const wantedOf = async (source: BackSource, narrowing: Narrowing): Promis
   return {
     type: root,
     links,
+    limit: soundness.limit,
     entries: async function* () {
       for await (const batch of index()) {
         if (root === 'dir') for (const entry of batch) soundness.place(entry);

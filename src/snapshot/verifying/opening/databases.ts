@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { printable } from '../../entries/records.ts';
-import { readIndex } from '../../index-file.ts';
+import { readIndexOf } from '../../index-file.ts';
 import type { Manifest, ManifestMount } from '../../types.ts';
 import { filesOf } from '../archives.ts';
 import type { Opened, VerifyOptions } from '../options.ts';
@@ -25,6 +25,24 @@ const tell = (findings: Findings, path: string, what: string, opened: Opened): v
   if (opened.is === 'damaged') findings.add('database', path, `${what}: ${opened.why}`);
   else if (opened.is === 'unknown') findings.unchecked(path, opened.why);
   else findings.opened();
+};
+
+/** Where the bytes of these paths (as Latin-1) are. What is a further name of another file has none of its own. */
+const membersOf = async (
+  folder: string,
+  mount: ManifestMount,
+  wanted: ReadonlySet<string>,
+): Promise<ReadonlyMap<string, Member>> => {
+  const known = new Map<string, Member>();
+  const files = filesOf(mount);
+  for await (const batch of readIndexOf(folder, mount))
+    for (const { path, type, part = 0, size, target } of batch) {
+      const name = path.toString('latin1');
+      const file = files[part];
+      if (type === 'file' && target === undefined && file !== undefined && wanted.has(name))
+        known.set(name, { file: join(folder, file), path, size });
+    }
+  return known;
 };
 
 /** Remembers the databases that were seen while everything was read, and opens them afterwards. */
@@ -67,15 +85,7 @@ export class Databases {
 
   async #openMembers(place: Place, mount: ManifestMount, paths: readonly string[]): Promise<void> {
     const wanted = new Set(paths.flatMap((path) => companions.map((end) => path + end)));
-    const known = new Map<string, Member>();
-    const files = filesOf(mount);
-    for await (const batch of readIndex(join(place.folder, mount.index)))
-      for (const { path, type, part = 0, size, target } of batch) {
-        const name = path.toString('latin1');
-        const file = files[part];
-        if (type === 'file' && file !== undefined && wanted.has(name))
-          known.set(name, { file: join(place.folder, file), path: target ?? path, size });
-      }
+    const known = await membersOf(place.folder, mount, wanted);
     for await (const { path, scratch } of Scratch.ofArchive(place, paths, companions, known)) {
       const name = `${mount.path}: ${printable(Buffer.from(path, 'latin1'))}`;
       tell(place.findings, name, 'SQLite', await scratch.opened(place.openers?.sqlite, place.signal));

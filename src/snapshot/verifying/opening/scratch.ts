@@ -8,7 +8,6 @@ import type { Opened, Openers, SnapshotReaders } from '../options.ts';
 export interface Member {
   /** Absolute path of the file of the archive. */
   readonly file: string;
-  /** Of the name that carries the bytes. */
   readonly path: Buffer;
   readonly size: number;
 }

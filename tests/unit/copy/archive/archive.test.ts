@@ -1,16 +1,22 @@
-import { mkdir, readdir, readFile, stat } from 'node:fs/promises';
+import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { zstdCompressSync, zstdDecompressSync } from 'node:zlib';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { removeTree } from '../../../../src/base/disk.ts';
 import { StackBackupError } from '../../../../src/base/errors.ts';
 import { copyThroughEngine } from '../../../../src/copy/archive/archive.ts';
 import { readers } from '../../../../src/copy/readers.ts';
-import type { CopyTask } from '../../../../src/copy/types.ts';
+import { readContent } from '../../../../src/copy/reading/content.ts';
+import type { CopyResult, CopyTask } from '../../../../src/copy/types.ts';
+import { captureDelta } from '../../../../src/copy/warm/delta.ts';
+import { warmArchive } from '../../../../src/copy/warm/warm-archive.ts';
 import type { Engine } from '../../../../src/docker/engine.ts';
+import type { RecordEntry } from '../../../../src/snapshot/entries/records.ts';
 import { readIndex } from '../../../../src/snapshot/index-file.ts';
+import { sourceRecordsPath } from '../../../../src/snapshot/layout.ts';
 import { verifySnapshot } from '../../../../src/snapshot/verify.ts';
-import { completeSnapshot } from '../../../support/made-snapshot.ts';
+import { completeSnapshot, mountOf } from '../../../support/made-snapshot.ts';
 import { makeOddTree, must } from '../../../support/odd-tree.ts';
 import { collect, temporaryFolder } from '../../../support/temporary.ts';
 
@@ -117,6 +123,86 @@ describe('copyThroughEngine', () => {
         })(),
       );
     await expect(copy(endless, { signal: abort.signal })).rejects.toMatchObject({ code: 'interrupted' });
+  });
+
+  it('reads a further name of a file as that file, and knows when it is not what it was', async () => {
+    await must(['ln', '0/deep/er/est/file', '0/deep/again'], folder);
+    const tar = await packed();
+    const [result] = await completeSnapshot(snapshot, [await copy(() => Readable.from([tar]))]);
+    const entries = await collect(readIndex(join(snapshot, 'index/v.ndjson.zst')));
+    const names = entries.filter(({ path }) => ['deep/again', 'deep/er/est/file'].includes(String(path)));
+    expect(names.some(({ target }) => target !== undefined)).toBe(true);
+    const mount = mountOf(result as CopyResult);
+    for (const entry of names) {
+      const chunks: number[] = [];
+      await readContent(snapshot, mount, entry, async (chunk) => void chunks.push(chunk.length));
+      expect(chunks.reduce((sum, length) => sum + length, 0)).toBe(3_000_000);
+    }
+    await writeFile(join(folder, '0/deep/er/est/file'), Buffer.alloc(3_000_000, 8));
+    await writeFile(join(snapshot, 'volumes/v.tar.zst'), zstdCompressSync(await packed()));
+    for (const entry of names)
+      await expect(readContent(snapshot, mount, entry, async () => undefined)).rejects.toMatchObject({
+        code: 'verify-failed',
+      });
+  });
+
+  it('is neither verified nor unpacked beyond what its index says', async () => {
+    const tar = await packed();
+    const [result] = await completeSnapshot(snapshot, [await copy(() => Readable.from([tar]))]);
+    await must(['truncate', '-s', '32M', '0/zeros'], folder);
+    await writeFile(join(snapshot, 'volumes/v.tar.zst'), zstdCompressSync(await packed()));
+    let read = 0;
+    const { problems } = await verifySnapshot(snapshot, { readers, onProgress: (bytes) => (read = bytes) });
+    expect(problems).toContainEqual({
+      kind: 'index',
+      path: 'volumes/v.tar.zst',
+      message: expect.stringContaining('more than its index says'),
+    });
+    expect(read).toBeLessThan(16 * 1024 * 1024);
+    const [archive, into] = [join(snapshot, 'volumes/v.tar.zst'), join(folder, 'out')];
+    const zeros = { path: Buffer.from('zeros'), size: 8192, into };
+    await expect(readers.extract(archive, [zeros])).rejects.toMatchObject({ code: 'verify-failed' });
+    await expect(stat(into)).rejects.toMatchObject({ code: 'ENOENT' });
+    const entry = { ...(await collect(readIndex(join(snapshot, 'index/v.ndjson.zst'))))[0] } as RecordEntry;
+    const asked = { ...entry, path: Buffer.from('zeros'), type: 'file' as const, size: 8192 };
+    const taken = vi.fn(async () => undefined);
+    const reading = readContent(snapshot, mountOf(result as CopyResult), asked, taken);
+    await expect(reading).rejects.toMatchObject({ code: 'verify-failed' });
+    expect(taken).not.toHaveBeenCalled();
+  });
+
+  it('is indexed as it is where somebody wrote on while it was made', async () => {
+    await writeFile(join(folder, '0/growing'), 'x'.repeat(5000));
+    const packing = { ...task, source: join(folder, '0'), method: 'host' } as const;
+    const warm = await warmArchive(packing, snapshot, { bytes: 0, base: undefined, onBaseLost: () => {} });
+    const copied = await captureDelta(warm, snapshot, { quiet: false });
+    // As the walk would have seen it a moment before: shorter, and older.
+    const records = sourceRecordsPath(snapshot, task.path);
+    const seen = await readFile(records, 'latin1');
+    const earlier = seen.replace(/(growing\/\/f \S+ \S+ \S+) 5000 /, '$1 4000 ');
+    expect(earlier).not.toBe(seen);
+    await writeFile(records, earlier, 'latin1');
+    const [result] = await completeSnapshot(snapshot, [copied], true);
+    expect(result?.warnings).toMatchObject([{ code: 'changed-during-copy' }]);
+    expect(await verifySnapshot(snapshot, { readers })).toMatchObject({ ok: true, problems: [] });
+  });
+
+  it('does not follow an index without end', async () => {
+    const tar = await packed();
+    await completeSnapshot(snapshot, [await copy(() => Readable.from([tar]))]);
+    const index = join(snapshot, 'index/v.ndjson.zst');
+    const lines = zstdDecompressSync(await readFile(index)).toString();
+    const last = JSON.parse(lines.trimEnd().split('\n').at(-1) as string) as { path: unknown };
+    const more = Array.from({ length: 5 }, (_, n) => JSON.stringify({ ...last, path: `zzzz${n}` })).join(
+      '\n',
+    );
+    await writeFile(index, zstdCompressSync(`${lines}${more}\n`));
+    const { problems } = await verifySnapshot(snapshot, { readers });
+    expect(problems).toContainEqual({
+      kind: 'index',
+      path: 'volumes/v.tar.zst',
+      message: expect.stringContaining('more entries than its manifest says'),
+    });
   });
 
   it('is told by verification when a member or the archive changed', async () => {

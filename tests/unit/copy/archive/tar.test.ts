@@ -149,6 +149,37 @@ describe('TarReader', () => {
     expect(() => read(old)).toThrow('not understood');
   });
 
+  it('goes no further than its limit, neither in members nor in their content', async () => {
+    await mkdir(join(folder, 'three'), { recursive: true });
+    for (const name of ['a', 'b']) await writeFile(join(folder, 'three', name), 'x'.repeat(700));
+    await must(['tar', '--sort=name', '-cf', 'three.tar', 'three'], folder);
+    const bytes = await readFile(join(folder, 'three.tar'));
+    const readTo = (members: number, content: number): number => {
+      let seen = 0;
+      const reader = new TarReader({ entry: () => seen++ }, { members, bytes: content });
+      reader.push(bytes);
+      reader.end();
+      return seen;
+    };
+    expect(readTo(3, 1400)).toBe(3);
+    for (const [members, content] of [
+      [2, 1400],
+      [3, 1399],
+    ] as const)
+      expect(() => readTo(members, content)).toThrow('more than its index says');
+  });
+
+  it('neither gathers metadata without end, nor reads on behind the end of an archive', async () => {
+    await mkdir(join(folder, 'meta'), { recursive: true });
+    await must(['tar', '--format=pax', '--pax-option=comment:=x', '-cf', 'meta.tar', 'meta'], folder);
+    const bytes = await readFile(join(folder, 'meta.tar'));
+    const header = bytes.subarray(0, 1024); // a PAX header and its one block of records
+    expect(String.fromCharCode(header[156] ?? 0)).toBe('x');
+    expect(() => read(Buffer.concat(Array.from({ length: 2000 }, () => header)))).toThrow('far too long');
+    expect(read(Buffer.concat([bytes, Buffer.alloc(512 * 1024)]))).toHaveLength(1);
+    expect(() => read(Buffer.concat([bytes, Buffer.alloc(1024 * 1024 + 1)]))).toThrow('follows its end');
+  });
+
   it('never throws anything but its own error, whatever it is fed', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 3000 }), (bytes) => {

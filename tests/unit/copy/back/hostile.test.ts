@@ -59,6 +59,11 @@ const back = async (
   return putBack({ folder: snapshot, mount: mountWith(more) }, { kind: 'host', path: target }, options);
 };
 
+const touched = async (path: string): Promise<string> => {
+  await writeFile(path, '');
+  return path;
+};
+
 /** A file, folder or link of the snapshot's tree, with the time that indexes here have. */
 const saved = async (path: string, content: string | 'dir'): Promise<void> => {
   const at = join(snapshot, 'volumes/v', path);
@@ -380,6 +385,20 @@ describe('a hostile archive', { timeout: 90_000 }, () => {
     await writeFile(join(snapshot, 'volumes/v.tar.zst'), 'no archive');
     expect(await harmless(() => back([root, file('a', 'x')], archive))).toBeInstanceOf(Error);
     expect((await must(['find', target, '-mindepth', '1', '-not', '-name', 'a'])).toString()).toBe('');
+  });
+
+  it('with more than its index says is not unpacked to its end', async () => {
+    // Content that its index does not name; each of them is read past in no time, a thousand times more is not.
+    await archived(async (at) => {
+      await writeFile(join(at, 'a'), 'x');
+      await truncate(await touched(join(at, 'film')), 8 * 1024 * 1024);
+    });
+    await refusedFor(() => back([root, file('a', 'x')], archive), /more than its index says/);
+    await rm(join(folder, 'made'), { recursive: true });
+    await archived(async (at) => {
+      for (const name of ['a', 'b', 'c']) await writeFile(join(at, name), name === 'a' ? 'x' : '');
+    });
+    await refusedFor(() => back([root, file('a', 'x')], archive), /more than its index says/);
   });
 
   it('that is a bomb does not fill memory or disk', async () => {

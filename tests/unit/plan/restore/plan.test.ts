@@ -215,6 +215,25 @@ describe('planRestore: what of a snapshot', () => {
     expect(paths({ services: ['app'], paths: ['/data'] })).toEqual([['shop_data', undefined]]);
   });
 
+  it('loads dumps only where a load could be undone: with a safety snapshot, in whole, on this host', () => {
+    const dump = { hook: 'd', kind: 'postgres', service: 'db', path: 'dumps/db/shop.dump', bytes: 1 };
+    const dumps = [{ ...dump, format: 'pg_dump custom' }];
+    const loading = (choice: Partial<RestoreChoice> = {}, over: Parameters<typeof factsOf>[2] = {}) =>
+      plan(facts({ manifest: { dumps }, ...over }), { fromDump: true, ...choice });
+    const { refusals, putBacks, guarded, serving } = loading();
+    expect([refusals, putBacks, guarded.map(({ name }) => name), serving]).toEqual([
+      [],
+      [],
+      ['shop_db'],
+      ['db'],
+    ]);
+    expect(loading({ safety: false }).refusals.join()).toContain('only with a safety snapshot');
+    expect(loading({ paths: ['a'] }).refusals.join()).toContain('in whole');
+    expect(loading({}, { writable: new Set() }).refusals.join()).toContain(
+      'shop_db cannot be written under a path of this host',
+    );
+  });
+
   it.each([
     [{ volumes: ['nothing'] }, /no volume or bind nothing/],
     [{ services: ['nobody'] }, /no service nobody/],
