@@ -1,7 +1,7 @@
 import { printable } from '../base/text/printable.ts';
 import { readCatalog } from '../catalog/catalog.ts';
 import { readRecords } from '../catalog/history.ts';
-import { type ListRow, renderList } from '../catalog/render.ts';
+import { type ListRow, renderList } from '../catalog/render/list.ts';
 import { verifiedOf } from '../catalog/verified.ts';
 import { backupsFolders } from './session/backups.ts';
 import { tellOfDead } from './session/dead-runs.ts';

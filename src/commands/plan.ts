@@ -1,6 +1,7 @@
 import { isLocked } from '../base/lock.ts';
 import { printable } from '../base/text/printable.ts';
-import { planToJson, renderPlan } from '../plan/render.ts';
+import { planToJson } from '../plan/json.ts';
+import { renderPlan } from '../plan/render.ts';
 import { lockOf } from '../run/lock.ts';
 import { preflight } from '../run/stages/preflight.ts';
 import type { BackupFlags } from './backup.ts';

@@ -1,5 +1,5 @@
 import { resolveSnapshot } from '../catalog/reference.ts';
-import { renderShow } from '../catalog/render.ts';
+import { renderShow } from '../catalog/render/show.ts';
 import { backupsFolders } from './session/backups.ts';
 import { tellOfDead } from './session/dead-runs.ts';
 import { printJson, type World } from './session/session.ts';

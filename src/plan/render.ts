@@ -9,8 +9,6 @@ import { describeCheck, describeHook } from './describe.ts';
 import { waveTable } from './render/waves.ts';
 import type { BackupPlan, PlannedCopy } from './types.ts';
 
-export { planToJson } from './json.ts';
-
 const afterwards = ({ stopWaves }: BackupPlan, width: number): readonly Line[] => {
   const planned = stopWaves.flat();
   if (planned.length === 0)

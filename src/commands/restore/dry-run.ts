@@ -7,6 +7,7 @@ import { restoreToJson } from '../../plan/restore/json.ts';
 import { renderRestore } from '../../plan/restore/render.ts';
 import type { PlannedPutBack, RestorePlan } from '../../plan/restore/types.ts';
 import { type Loading, planLoads } from '../../run/restore/loads.ts';
+import { printable as printablePath } from '../../snapshot/entries/records.ts';
 import { printJson, type Session } from '../session/session.ts';
 
 /** What putting one mount back would change. */
@@ -49,7 +50,7 @@ const letters = { created: '+', replaced: '~', removed: '-', metadata: 'm' } as 
 
 /** A line a change: what would become of an entry. */
 const lineOf = (name: string, { kind, path, size, type }: Change): string => {
-  const shown = path.length === 0 ? '.' : printable(path.toString());
+  const shown = path.length === 0 ? '.' : printablePath(path);
   const bytes = type === 'file' && kind !== 'metadata' ? `  ${formatBytes(size)}` : '';
   return `  ${letters[kind]} ${printable(name)}/${shown}${bytes}\n`;
 };

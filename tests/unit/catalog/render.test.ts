@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import stringWidth from 'string-width';
 import { describe, expect, it } from 'vitest';
-import { type ListRow, renderList, renderShow } from '../../../src/catalog/render.ts';
+import { type ListRow, renderList } from '../../../src/catalog/render/list.ts';
+import { renderShow } from '../../../src/catalog/render/show.ts';
 import type { Manifest } from '../../../src/snapshot/types.ts';
 import { nastyName } from '../../support/events.ts';
 

@@ -1,2 +1,0 @@
-export { type ListRow, renderList } from './render/list.ts';
-export { renderShow } from './render/show.ts';
