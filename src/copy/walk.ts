@@ -58,30 +58,35 @@ export interface WalkOptions {
   readonly linkedOnly?: boolean;
 }
 
-/**
- * The records of everything under `root` as `find` writes them, the root itself first, in no order. Rejects
- * with `copy-failed` at the end when anything could not be read or vanished.
- */
-export async function* streamRecords(
+/** One `find` whose output is taken as it comes. */
+export interface Listing {
+  readonly command: readonly string[];
+  readonly cwd?: string;
+  readonly live: boolean;
+  /** Nothing at all is an answer, too; else a source in use that says nothing has vanished as a whole. */
+  readonly mayBeEmpty: boolean;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** What a `find` below `root` prints. Rejects with `copy-failed` at the end when anything could not be read. */
+export async function* streamListing(
   root: string,
-  { signal, live = false, linkedOnly = false }: WalkOptions = {},
+  { command, cwd, live, mayBeEmpty, signal }: Listing,
 ): AsyncGenerator<Buffer, void, void> {
   const over = new AbortController();
   const either = signal === undefined ? over.signal : AbortSignal.any([signal, over.signal]);
-  const race = live ? ['-ignore_readdir_race'] : [];
-  const which = linkedOnly ? ['-links', '+1', '!', '-type', 'd'] : [];
-  const command = find(root, ...race, ...which, '-printf', recordFormat);
   const child = spawnStreaming(live ? await gentle(command) : command, {
     signal: either,
     env: environment,
+    ...(cwd !== undefined && { cwd }),
   });
-  let hasRoot = false;
+  let isEmpty = true;
   try {
     for await (const chunk of child.stdout as AsyncIterable<Buffer>) {
-      hasRoot = true; // it comes first
+      isEmpty = false;
       yield chunk;
     }
-    refuse(root, await child.done, live && (hasRoot || linkedOnly));
+    refuse(root, await child.done, live && (mayBeEmpty || !isEmpty));
   } catch (thrown) {
     // A listing that was cut off because the caller aborted: that is the better reason.
     if (signal?.aborted) await child.done;
@@ -90,6 +95,20 @@ export async function* streamRecords(
     over.abort();
   }
 }
+
+/**
+ * The records of everything under `root` as `find` writes them, the root itself first, in no order. Rejects
+ * with `copy-failed` at the end when anything could not be read or vanished.
+ */
+export const streamRecords = (
+  root: string,
+  { signal, live = false, linkedOnly = false }: WalkOptions = {},
+): AsyncGenerator<Buffer, void, void> => {
+  const race = live ? ['-ignore_readdir_race'] : [];
+  const which = linkedOnly ? ['-links', '+1', '!', '-type', 'd'] : [];
+  const command = find(root, ...race, ...which, '-printf', recordFormat);
+  return streamListing(root, { command, live, mayBeEmpty: linkedOnly, signal });
+};
 
 /** Everything under `root` as entries, the root named by the empty path, in batches and constant memory. */
 export const walk = (

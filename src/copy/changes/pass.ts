@@ -3,6 +3,8 @@ import type { Pace } from '../../base/process/pace.ts';
 import { parseRecords, type RecordEntry } from '../../snapshot/entries/records.ts';
 import type { Cloning } from '../large/copy-command.ts';
 import { streamRecords } from '../walk.ts';
+import { sharedWalk } from '../walking/shared-walk.ts';
+import { wholeRecords } from '../walking/whole.ts';
 import type { Source } from '../warm/types.ts';
 import { Capture, type Captured } from './capture.ts';
 import type { FileMoment, Fingerprint } from './fingerprint.ts';
@@ -11,18 +13,6 @@ import { Seen } from './seen.ts';
 import { momentOf } from './stamp.ts';
 
 type Known = Pick<Source, 'fingerprint' | 'seen' | 'copied'> & { readonly since: FileMoment };
-
-/** Cuts a stream where records end. */
-async function* whole(chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer, void, void> {
-  let rest: Buffer = Buffer.alloc(0);
-  for await (const chunk of chunks) {
-    const bytes = rest.length === 0 ? chunk : Buffer.concat([rest, chunk]);
-    const end = bytes.lastIndexOf(0) + 1;
-    rest = bytes.subarray(end);
-    if (end > 0) yield bytes.subarray(0, end);
-  }
-  if (rest.length > 0) yield rest;
-}
 
 /** Whether the record that `fingerprint` stands on, as read for the source, is one that has to be copied. */
 const isChanged = (known: Known, bytes: Buffer, start: number, end: number): boolean => {
@@ -40,7 +30,7 @@ export const fingerprintsOf = async (
   fields: 'source' | 'copy',
 ): Promise<Seen> => {
   const seen = new Seen();
-  for await (const bytes of whole(chunks))
+  for await (const bytes of wholeRecords(chunks))
     for (let start = 0, end = bytes.indexOf(0); end !== -1; start = end + 1, end = bytes.indexOf(0, start)) {
       fingerprint.read(bytes, start, end, fields);
       seen.add(fingerprint.low, fingerprint.high);
@@ -57,6 +47,8 @@ interface PassOptions {
   readonly archiveOnly?: boolean;
   /** Nobody will look for changes after this pass: the entries need not be remembered. */
   readonly last?: boolean;
+  /** Nobody writes: the walk may be shared out. */
+  readonly quiet?: boolean;
   readonly cloning?: Cloning | undefined;
   readonly pace?: Pace | undefined;
   readonly signal: AbortSignal | undefined;
@@ -74,7 +66,7 @@ const otherNames = async (
   { live, signal }: PassOptions,
 ): Promise<void> => {
   const options = { live, linkedOnly: true, ...(signal && { signal }) };
-  for await (const bytes of whole(streamRecords(source, options))) {
+  for await (const bytes of wholeRecords(streamRecords(source, options))) {
     const same: Buffer[] = [];
     for (let start = 0, end = bytes.indexOf(0); end !== -1; start = end + 1, end = bytes.indexOf(0, start)) {
       known.fingerprint.read(bytes, start, end, 'source');
@@ -85,7 +77,7 @@ const otherNames = async (
 };
 
 /**
- * Walks a tree once with one `find`, keeps every record if asked to, and hands on those that are not known, or not known
+ * Walks a tree once with `find`, keeps every record if asked to, and hands on those that are not known, or not known
  * for sure, as they come. No object is made of the others, so that the walk costs little more than `find`
  * alone. Memory: 16 to 27 bytes an entry. Resolves with the entries as they are now.
  */
@@ -94,14 +86,17 @@ const passOver = async (
   changed: (entries: readonly RecordEntry[]) => void,
   options: PassOptions,
 ): Promise<Seen> => {
-  const { records, live, last = false, signal } = options;
+  const { records, live, last = false, quiet = false, signal } = options;
   const { source, fingerprint, seen, copied, since } = from;
   const known: Known = { fingerprint, seen, copied, since: momentOf(since) };
   const now = new Seen();
   const groups = new LinkGroups();
   const out = records === undefined ? undefined : await open(records, 'wx', 0o600);
   try {
-    for await (const bytes of whole(streamRecords(source, { live, ...(signal && { signal }) }))) {
+    const chunks = quiet
+      ? sharedWalk(source, seen.size, signal)
+      : wholeRecords(streamRecords(source, { live, ...(signal && { signal }) }));
+    for await (const bytes of chunks) {
       const kept = out?.writeFile(bytes);
       const found: Buffer[] = [];
       for (

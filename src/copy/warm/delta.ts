@@ -37,6 +37,7 @@ export const captureDelta = async (
     live: false,
     archiveOnly: form === 'archive',
     last: true,
+    quiet: options.quiet,
     ...(warm.form === 'tree' && { cloning: warm.cloning }),
     signal: options.signal,
   });
