@@ -1,0 +1,47 @@
+import type { Readable } from 'node:stream';
+import { whileAnswering } from '../api/answering.ts';
+import { openArchive } from '../api/archive.ts';
+import { demultiplex } from '../api/demux.ts';
+import { createHolderContainer, removeHolderContainers } from '../api/holder.ts';
+import { eventOf, linesOf, logStream, openLog } from '../api/streams.ts';
+import type { Engine } from '../engine.ts';
+import { engineFailure } from '../failure.ts';
+import { abortable, type Calls, longest } from './call.ts';
+
+/** What comes as a stream, or goes as one: events, logs, archives, and the containers that these go through. */
+export const streamCalls = (
+  { docker, address, call, must }: Calls,
+  ping: Engine['ping'],
+): Pick<Engine, 'watch' | 'logs' | 'createHolder' | 'removeHolders' | 'readArchive' | 'writeArchive'> => ({
+  watch: async (project, onEvent, signal) => {
+    const doing = 'watch the events of the engine';
+    const filters = { type: ['container'], label: [`com.docker.compose.project=${project}`] };
+    const stream = await must(doing, () => abortable(docker).getEvents({ filters, abortSignal: signal }));
+    const read = async (): Promise<void> => {
+      try {
+        for await (const line of linesOf(stream)) onEvent(eventOf(line));
+      } catch (error) {
+        if (!signal.aborted) throw engineFailure(error, doing, address, signal);
+      }
+    };
+    return { ended: read() };
+  },
+  logs: async (id) => {
+    const raw = await must(`read the log of container ${id}`, () => openLog(docker, id));
+    return logStream(raw, demultiplex);
+  },
+  createHolder: (request) => must('make a holder container', () => createHolderContainer(docker, request)),
+  removeHolders: async (run) => {
+    await must(`remove the helper container of ${run}`, () => removeHolderContainers(docker, run));
+  },
+  readArchive: async (id, path, signal) => {
+    const doing = `read ${path} of container ${id}`;
+    const open = () => whileAnswering(ping, () => openArchive(docker.getContainer(id), path, signal));
+    return (await call(doing, open, { signal, limit: longest })) as Readable;
+  },
+  writeArchive: async (id, path, tar, signal) => {
+    const doing = `write ${path} of container ${id}`;
+    const write = () => whileAnswering(ping, () => docker.getContainer(id).putArchive(tar, { path }));
+    await call(doing, write, { signal, limit: longest });
+  },
+});
