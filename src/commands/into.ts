@@ -5,16 +5,15 @@ import { StackBackupError } from '../base/errors.ts';
 import { acquireLock } from '../base/lock.ts';
 import { printable } from '../base/text/printable.ts';
 import { type ResolvedSnapshot, resolveSnapshot } from '../catalog/reference.ts';
-import { readers } from '../copy/readers.ts';
 import { planInto } from '../plan/into/plan.ts';
 import type { IntoPlan, KnownImage } from '../plan/into/types.ts';
 import { executeInto } from '../run/into/execute.ts';
 import { lockOf } from '../run/lock.ts';
-import { verifySnapshot } from '../snapshot/verify.ts';
 import { composeLabel } from '../stack/labels.ts';
 import { modelFor } from './into/model.ts';
 import { takenPorts } from './into/ports.ts';
 import { assertMayAsk, confirm } from './restore/ask.ts';
+import { assertWhole } from './restore/whole.ts';
 import { backupsFolders } from './session/backups.ts';
 import { recoverFirst } from './session/dead-runs.ts';
 import { exitCode } from './session/exit.ts';
@@ -99,19 +98,6 @@ const backupsFor = async (world: World, snapshot: string): Promise<string> => {
   const folders = await backupsFolders(world);
   for (const folder of folders) if (existsSync(folder) && (await isInside(snapshot, folder))) return folder;
   return folders[0] ?? dirname(snapshot);
-};
-
-const assertWhole = async (world: World, folder: string): Promise<void> => {
-  const { ok, problems } = await verifySnapshot(folder, { readers, signal: world.signal });
-  const [first] = problems;
-  if (!ok)
-    throw new StackBackupError(
-      'verify-failed',
-      `${folder} is not whole: ${first?.path ?? ''}: ${first?.message ?? ''}`,
-      {
-        next: 'Use another snapshot. If there is none, --no-verify takes what is left of this one.',
-      },
-    );
 };
 
 /**

@@ -1,19 +1,18 @@
 import { StackBackupError } from '../base/errors.ts';
 import type { Emit } from '../base/events.ts';
 import { acquireLock } from '../base/lock.ts';
-import { readers } from '../copy/readers.ts';
 import { chooseListener } from '../notify/choose.ts';
 import { questionOf, renderRestore } from '../plan/restore/render.ts';
 import type { RestorePlan } from '../plan/restore/types.ts';
 import { lockOf } from '../run/lock.ts';
 import type { RunRecord } from '../run/record.ts';
 import { executeRestore } from '../run/restore/execute.ts';
-import { verifySnapshot } from '../snapshot/verify.ts';
 import { composeLabel } from '../stack/labels.ts';
 import { assertMayAsk, canAsk, confirm } from './restore/ask.ts';
 import { tellPlan } from './restore/dry-run.ts';
 import { lookAround, plannedRestore } from './restore/look.ts';
 import { type Meant, meantBy, type RestoreFlags } from './restore/meant.ts';
+import { assertWhole } from './restore/whole.ts';
 import { backupsFolders } from './session/backups.ts';
 import { recoverFirst, tellOfDead } from './session/dead-runs.ts';
 import { worstCode } from './session/exit.ts';
@@ -29,17 +28,6 @@ import { toolsOf, underLock } from './session/under-lock.ts';
 
 /** How long a safety snapshot is not to be removed, ms. */
 const pinnedMs = 7 * 24 * 3_600_000;
-
-/** Nothing is put back from a snapshot that is not whole. */
-const assertWhole = async (world: World, folder: string): Promise<void> => {
-  const { ok, problems } = await verifySnapshot(folder, { readers, signal: world.signal });
-  if (ok) return;
-  const told = problems.slice(0, 5).map(({ kind, path, message }) => `${kind}: ${path}: ${message}`);
-  const more = problems.length > 5 ? `; and ${problems.length - 5} more` : '';
-  throw new StackBackupError('verify-failed', `${folder} is not whole: ${told.join('; ')}${more}`, {
-    next: 'Restore another snapshot. If there is none, --no-verify restores what is left of this one.',
-  });
-};
 
 const assertPossible = ({ refusals }: RestorePlan): void => {
   if (refusals.length === 0) return;
