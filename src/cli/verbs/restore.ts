@@ -1,4 +1,6 @@
+import { Option } from 'commander';
 import type { Duration } from '../../base/duration.ts';
+import { StackBackupError } from '../../base/errors.ts';
 import { common, wait } from '../options.ts';
 import { withoutSuspension } from '../suspension.ts';
 import type { RawFlags, Verb } from '../types.ts';
@@ -24,6 +26,18 @@ interface RestoreArguments extends RawFlags {
 
 const collected = (one: string, before: readonly string[]): readonly string[] => [...before, one];
 
+/** What chooses a part of a snapshot: neither an undo nor a new stack takes less than all of its own. */
+const parts = ['service', 'volume', 'path', 'fromDump'];
+
+/** Options that say something about a new stack, where none is to be made. */
+const assertMeant = ({ into, composeFile, envFile, folder }: RestoreArguments): void => {
+  if (into !== undefined || composeFile.length + envFile.length + (folder === undefined ? 0 : 1) === 0)
+    return;
+  throw new StackBackupError('usage', '--compose-file, --env-file and --folder are of a new stack', {
+    next: 'Say which with --into <project>, or leave them out: a restore takes those of the configuration.',
+  });
+};
+
 export const restoreVerb: Verb = (program, ended) =>
   common(program.command('restore'))
     .description('put the data of a snapshot back: keeps what is there, stops what uses it, starts what ran')
@@ -33,13 +47,20 @@ export const restoreVerb: Verb = (program, ended) =>
     .option('--path <path>', 'only this file or folder in it; several times', collected, [])
     .option('--from-dump', 'load the dumps of databases instead of putting files back')
     .option('--dry-run', 'show what would change (with --verbose file by file), change nothing')
-    .option('--undo', 'put back what the last restore of the instance has overwritten')
+    .addOption(
+      new Option('--undo', 'put back what the last restore of the instance has overwritten').conflicts(parts),
+    )
     .option('-y, --yes', 'do not ask')
     .option('--no-verify', 'do not read the snapshot before: what is damaged in it is put back damaged')
     .option('--no-safety', 'keep nothing of what is overwritten: there is no way back then')
     .option('--devices', 'make device nodes that the snapshot has, too')
     .option('--stop-others', 'stop containers of other projects, too, that use the same data')
-    .option('--into <project>', 'make a second stack of it under this name, or the stack on an empty machine')
+    .addOption(
+      new Option(
+        '--into <project>',
+        'make a second stack of it under this name, or the stack on an empty machine',
+      ).conflicts([...parts, 'undo', 'safety', 'stopOthers']),
+    )
     .option(
       '--compose-file <path>',
       'with --into: instead of the compose files in the snapshot',
@@ -52,6 +73,7 @@ export const restoreVerb: Verb = (program, ended) =>
     .action(async (reference: string, given: RestoreArguments) => {
       if (given.dryRun !== true) withoutSuspension();
       await ended(given, async (world) => {
+        assertMeant(given);
         if (given.into !== undefined) {
           const { restoreInto } = await import('../../commands/into.ts');
           return await restoreInto(world, reference, {

@@ -81,6 +81,20 @@ const commandLine: readonly BadInput[] = [
     next: 'stack-backup --help',
   },
   {
+    what: 'a part of a snapshot where all of it is meant',
+    args: ['restore', 'shop', '--undo', '--volume', 'data'],
+    ...usage,
+    says: [`option '--undo' cannot be used with option '--volume <name>'`],
+    next: 'stack-backup --help',
+  },
+  {
+    what: 'values for a new stack where none is made',
+    args: ['restore', 'shop', '--env-file', 'stack.env', '--yes'],
+    ...usage,
+    says: ['--compose-file, --env-file and --folder are of a new stack'],
+    next: 'Say which with --into <project>',
+  },
+  {
     what: 'an invalid --quiesce',
     args: ['shop', '--quiesce', 'freeze'],
     ...usage,
