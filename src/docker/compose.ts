@@ -54,7 +54,7 @@ export const composeModelAndUnset = async (
       'compose-invalid',
       `compose files for ${asked.project}: ${complaint(result)}`,
       {
-        next: 'Give all that the files need: --env-file for values, --compose-file where they lie beside what they name.',
+        next: 'Give all that the files need: --values for what they interpolate, --compose-file where they lie beside what they name.',
       },
     );
   // Compose says it in its log alone, with or without its quotes escaped.

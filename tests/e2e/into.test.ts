@@ -96,15 +96,15 @@ volumes:
   });
 
   it('names what stands in its way, and makes nothing then', async () => {
-    const taken = await into(copy, '--env-file', ours);
+    const taken = await into(copy, '--values', ours);
     expect(taken.stderr).toMatch(/ports are taken: \d+\/tcp \(app\)/);
     expect(taken.exitCode).toBe(2);
     const unset = await into(copy);
     expect(unset.stderr).toMatch(/no values for SECRET/);
     expect(unset.exitCode).toBe(2);
-    const known = await into(stack.project, '--env-file', ours, '--compose-file', elsewhere);
+    const known = await into(stack.project, '--values', ours, '--compose-file', elsewhere);
     expect(known.stderr).toMatch(/there is a project/);
-    const odd = await into('../x', '--env-file', ours);
+    const odd = await into('../x', '--values', ours);
     expect(odd.exitCode).toBe(2);
     await nothingOf(copy);
   });
@@ -114,7 +114,7 @@ volumes:
       'broken/compose.yaml',
       yaml('').replace('init: true', 'user: nobody-there'),
     );
-    const failed = await into(copy, '--env-file', ours, '--compose-file', broken);
+    const failed = await into(copy, '--values', ours, '--compose-file', broken);
     expect(failed.exitCode, failed.stderr).toBe(1);
     await nothingOf(copy);
     const args = [
@@ -123,7 +123,7 @@ volumes:
       '--into',
       copy,
       '--yes',
-      '--env-file',
+      '--values',
       ours,
       '--compose-file',
       elsewhere,
@@ -140,7 +140,7 @@ volumes:
   });
 
   it('makes a second stack that shares nothing with the first', async () => {
-    const ended = await into(copy, '--env-file', ours, '--compose-file', elsewhere);
+    const ended = await into(copy, '--values', ours, '--compose-file', elsewhere);
     expect(ended.exitCode, ended.stderr).toBe(0);
     expect(
       await inside(copy, 'sh', '-c', 'cat /data/rows /files/note; cat /anonymous/x; stat -c %u:%g /data'),
@@ -166,7 +166,7 @@ volumes:
     await docker('compose', '-f', file, 'up', '-d', '--pull', 'never');
     expect(await docker('inspect', '-f', '{{.Id}}', `${copy}-app-1`)).toBe(id);
     expect(await readFile(file, 'utf8')).toContain(copy);
-    const again = await into(copy, '--env-file', ours, '--compose-file', elsewhere);
+    const again = await into(copy, '--values', ours, '--compose-file', elsewhere);
     expect(again.stderr).toMatch(/there is a project/);
     expect(await docker('inspect', '-f', '{{.State.Running}}', `${copy}-app-1`)).toBe('true');
   });
@@ -180,7 +180,7 @@ volumes:
     for (const name of ['compose.yaml', 'files', 'backup.config.yaml', 'backups'])
       await rm(join(stack.folder, name), { recursive: true });
     const args = ['restore', join(empty, basename(folder)), '--into', rebuilt, '--yes'];
-    const ended = await runTool([...args, '--env-file', 'values.env'], { cwd: empty });
+    const ended = await runTool([...args, '--values', 'values.env'], { cwd: empty });
     expect(ended.exitCode, ended.stderr).toBe(0);
     expect(await inside(rebuilt, 'cat', '/data/rows', '/files/note', '/anonymous/x')).toBe(
       'row\na noteloose',

@@ -19,7 +19,7 @@ interface RestoreArguments extends RawFlags {
   readonly stopOthers?: boolean;
   readonly into?: string;
   readonly composeFile: readonly string[];
-  readonly envFile: readonly string[];
+  readonly values: readonly string[];
   readonly folder?: string;
   readonly wait: Duration;
 }
@@ -30,10 +30,9 @@ const collected = (one: string, before: readonly string[]): readonly string[] =>
 const parts = ['service', 'volume', 'path', 'fromDump'];
 
 /** Options that say something about a new stack, where none is to be made. */
-const assertMeant = ({ into, composeFile, envFile, folder }: RestoreArguments): void => {
-  if (into !== undefined || composeFile.length + envFile.length + (folder === undefined ? 0 : 1) === 0)
-    return;
-  throw new StackBackupError('usage', '--compose-file, --env-file and --folder are of a new stack', {
+const assertMeant = ({ into, composeFile, values, folder }: RestoreArguments): void => {
+  if (into !== undefined || composeFile.length + values.length + (folder === undefined ? 0 : 1) === 0) return;
+  throw new StackBackupError('usage', '--compose-file, --values and --folder are of a new stack', {
     next: 'Say which with --into <project>, or leave them out: a restore takes those of the configuration.',
   });
 };
@@ -67,7 +66,8 @@ export const restoreVerb: Verb = (program, ended) =>
       collected,
       [],
     )
-    .option('--env-file <path>', 'with --into: values that the snapshot does not keep', collected, [])
+    // Not `--env-file`: Node takes that for itself, wherever it stands.
+    .option('--values <path>', 'with --into: env file with what the snapshot does not keep', collected, [])
     .option('--folder <path>', 'with --into: for its compose file and binds; made (default: ./<project>)')
     .addOption(wait())
     .action(async (reference: string, given: RestoreArguments) => {
@@ -79,7 +79,7 @@ export const restoreVerb: Verb = (program, ended) =>
           return await restoreInto(world, reference, {
             project: given.into,
             composeFiles: given.composeFile,
-            envFiles: given.envFile,
+            envFiles: given.values,
             folder: given.folder,
             devices: given.devices === true,
             dryRun: given.dryRun === true,

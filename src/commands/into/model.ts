@@ -73,7 +73,7 @@ export const modelFor = async (
   const missing = new Set([...unset, ...(await notGiven(folder, envFiles, env))]);
   if (missing.size > 0)
     throw new StackBackupError('env-missing', `no values for ${[...missing].sort().join(', ')}`, {
-      next: 'The snapshot keeps names and no values: give them with --env-file, or in the environment.',
+      next: 'The snapshot keeps names and no values: give them with --values FILE, or in the environment.',
     });
   return model as Fields;
 };

@@ -89,9 +89,9 @@ const commandLine: readonly BadInput[] = [
   },
   {
     what: 'values for a new stack where none is made',
-    args: ['restore', 'shop', '--env-file', 'stack.env', '--yes'],
+    args: ['restore', 'shop', '--values', 'stack.env', '--yes'],
     ...usage,
-    says: ['--compose-file, --env-file and --folder are of a new stack'],
+    says: ['--compose-file, --values and --folder are of a new stack'],
     next: 'Say which with --into <project>',
   },
   {
