@@ -1,6 +1,6 @@
 import { StackBackupError } from '../../base/errors.ts';
 import { sleep } from '../../base/wait/heed.ts';
-import { serverFor } from './postgres-server.ts';
+import { serverFor } from './postgres/server.ts';
 import type { LoadContext } from './types.ts';
 
 /** How often a server that is starting is asked. */

@@ -1,9 +1,9 @@
-import { StackBackupError } from '../../base/errors.ts';
-import { printable } from '../output.ts';
-import { type PostgresAccess, psql, separate } from '../postgres/psql.ts';
-import { identifier, literal } from '../postgres/script.ts';
-import { accessOf, postgresFailure } from '../postgres/server.ts';
-import type { CountedRows, LoadContext, PostgresLoadPlan } from './types.ts';
+import { StackBackupError } from '../../../base/errors.ts';
+import { printable } from '../../output.ts';
+import { type PostgresAccess, psql, separate } from '../../postgres/psql.ts';
+import { identifier, literal } from '../../postgres/script.ts';
+import { accessOf, postgresFailure } from '../../postgres/server.ts';
+import type { CountedRows, LoadContext, PostgresLoadPlan } from '../types.ts';
 
 /** `"name"`, safe to print. */
 export const quoted = (database: string): string => `"${printable(database, 100)}"`;
