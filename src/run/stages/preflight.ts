@@ -70,6 +70,22 @@ const assertApart = async (plan: BackupPlan): Promise<void> => {
   }
 };
 
+/** A folder that was removed under its container is seen by that one alone. */
+const assertThere = async (context: RunContext, plan: BackupPlan): Promise<void> => {
+  if (!context.local) return;
+  for (const { mount } of plan.copies) {
+    if (mount.kind !== 'bind' || (await isThere(mount.source))) continue;
+    const services = [...new Set(mount.users.map(({ service }) => service))].join(', ');
+    throw new StackBackupError(
+      'copy-failed',
+      `the host path ${mount.source} is gone, and ${services} still has it mounted: it cannot be read from here`,
+      {
+        next: 'Bring it back, or recreate the service (`docker compose up -d`), or leave it out with `exclude:`.',
+      },
+    );
+  }
+};
+
 const mib = (bytes: number): string => `${Math.ceil(bytes / 1024 / 1024)} MiB`;
 
 /** Enough free bytes and inodes for what the plan copies. Asked again just before the stop: dumps take space, too. */
@@ -132,6 +148,7 @@ export const hookContext = (
  */
 export const preflight = async (context: RunContext, plan: BackupPlan): Promise<void> => {
   await assertWritable(plan.instance.backups);
+  await assertThere(context, plan);
   await assertApart(plan);
   await assertSpace(plan);
   for (const hook of plan.hooks) await assertHook(context, plan, hook);

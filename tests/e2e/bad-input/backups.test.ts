@@ -1,4 +1,4 @@
-import { chmod, chown, mkdir, readdir, rm, symlink, writeFile } from 'node:fs/promises';
+import { chmod, chown, mkdir, readdir, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type BadInput, Bench, configWith, eventsIn, type Refusal } from '../../support/bad-input.ts';
@@ -14,7 +14,7 @@ const ordinary = ['setpriv', '--bounding-set=-dac_override,-dac_read_search'];
 const plain = configWith('    logs: false\n');
 const into = (backups: string): string => plain.replace('./backups', backups);
 
-describe('a backups folder that cannot take the snapshot', () => {
+describe('a backups folder that cannot take the snapshot, and data that is not there', () => {
   let bench: Bench;
   beforeAll(async () => {
     bench = await Bench.open();
@@ -154,6 +154,21 @@ describe('a backups folder that cannot take the snapshot', () => {
       next: 'Choose another backups folder, or leave @/files out with `exclude:`.',
     });
     expect(await readdir(bench.stack.folder)).not.toContain('.stack-backup');
+  });
+
+  it('a bind whose host path is gone, while its service still has it', async () => {
+    const { folder } = bench.stack;
+    await rename(join(folder, 'files'), join(folder, 'moved'));
+    try {
+      await refuses({
+        exit: 1,
+        code: 'copy-failed',
+        says: ['the host path @/files is gone, and app still has it mounted'],
+        next: 'Bring it back, or recreate the service',
+      });
+    } finally {
+      await rename(join(folder, 'moved'), join(folder, 'files'));
+    }
   });
 
   it('is told by a run as by any other that fails: on the terminal, to cron, and to machines', async () => {
