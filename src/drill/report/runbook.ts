@@ -1,5 +1,6 @@
 import { open } from 'node:fs/promises';
 import { errnoOf } from '../../base/errors.ts';
+import { plural } from '../../base/text/amount.ts';
 import { printable } from '../../base/text/printable.ts';
 import type { ManualStep } from '../../config/drill/types.ts';
 import type { CheckResult, DrillRecord } from '../../run/drill/record.ts';
@@ -14,10 +15,10 @@ const list = (title: string, items: readonly string[]): readonly string[] =>
   items.length === 0 ? [] : ['', `${title}:`, '', ...items.map((item) => `- ${item}`)];
 
 const result = (record: DrillRecord): string => {
-  if (record.outcome === 'passed') return `passed, ${record.checks.passed} checks held`;
+  if (record.outcome === 'passed') return `passed, ${plural(record.checks.passed, 'check')} held`;
   if (record.outcome === 'interrupted') return 'interrupted';
   return record.error === undefined
-    ? `**failed**, ${record.checks.failed} checks did not hold`
+    ? `**failed**, ${plural(record.checks.failed, 'check')} did not hold`
     : `**failed**: ${escaped(record.error.message)}`;
 };
 

@@ -23,12 +23,13 @@ export const measured = (record: DrillRecord): readonly string[] => [
   `the data was ${formatAge(record.ageMs)} old${against(record.rpo, 'rpo')}`,
 ];
 
-const titles: Readonly<Record<CheckResult['kind'], string>> = {
-  health: 'services',
-  files: 'copies (files and bytes)',
-  rows: 'tables (rows)',
-  sqlite: 'SQLite files (integrity)',
-  check: 'checks of the configuration',
+/** One of a kind, several, and what was looked at in them. */
+const titles: Readonly<Record<CheckResult['kind'], readonly [string, string, string]>> = {
+  health: ['service', 'services', ''],
+  files: ['copy', 'copies', ' (files and bytes)'],
+  rows: ['table', 'tables', ' (rows)'],
+  sqlite: ['SQLite file', 'SQLite files', ' (integrity)'],
+  check: ['check', 'checks', ' of the configuration'],
 };
 
 /** `5 services, 4 copies (files and bytes), …`: what was looked at. */
@@ -36,7 +37,7 @@ export const lookedAt = (checks: readonly CheckResult[]): string =>
   Object.entries(titles)
     .map(([kind, title]) => [checks.filter((check) => check.kind === kind).length, title] as const)
     .filter(([count]) => count > 0)
-    .map(([count, title]) => `${count} ${title}`)
+    .map(([count, [one, many, what]]) => `${plural(count, one, many)}${what}`)
     .join(', ') || 'nothing';
 
 export const failureLine = ({ kind, about, message }: CheckResult): string => `${kind}: ${about}: ${message}`;

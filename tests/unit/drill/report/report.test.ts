@@ -58,7 +58,14 @@ describe('the runbook', () => {
   it('has an entry with everything, in which names and texts are text', () => {
     const entry = runbookEntry(failed, checks, manual);
     expect(entry).toContain('\n## 2026-11-21 05:00 UTC: core\n');
-    expect(entry).toContain('- Result: **failed**, 1 checks did not hold\n');
+    expect(entry).toContain('- Result: **failed**, 1 check did not hold\n');
+    expect(entry).toContain('- Snapshot: core-20261121-031500, from its files\n');
+    expect(entry).toMatch(/^- Run by: \S+@\S+$/m);
+    expect(entry).toContain('- Looked at: 1 service, 1 table (rows)\n');
+    expect(entry).toMatch(/^- Measured: restored after /m);
+    expect(entry).toMatch(/^- Measured: the data was 3 d 0 h old, OVER the rpo of 24 h$/m);
+    expect(entry).toMatch(/^What did not hold:\n\n- rows: shop/m);
+    expect(entry).toMatch(/^Observations:\n\n- a /m);
     expect(entry).toContain('shop.public.\\<b\\>orders\\</b\\>');
     expect(entry).toContain('- Point the name at the \\*new\\* machine (Operations)\n- Tell people\n');
     expect(entry).not.toMatch(/^# heading/m);
