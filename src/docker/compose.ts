@@ -65,6 +65,16 @@ export const composeModelAndUnset = async (
   };
 };
 
+/**
+ * All files of a project as one, with what they include and extend, and without any value of a variable or of an
+ * env file. Undefined where this Compose cannot tell.
+ */
+export const composeWhole = async (asked: ComposeProject): Promise<unknown> => {
+  const asWritten = ['--no-interpolate', '--no-env-resolution', '--no-path-resolution'];
+  const result = await compose([...argumentsOf(asked), 'config', '--format', 'json', ...asWritten]);
+  return result.exitCode === 0 ? JSON.parse(result.stdout.toString('utf8')) : undefined;
+};
+
 /** Fetches an image. Resolves with the engine's complaint when it cannot be had. */
 export const pullImage = async (reference: string, signal: AbortSignal): Promise<string | undefined> => {
   const result = await run(['docker', 'pull', '--quiet', '--', reference], { signal });

@@ -6,6 +6,8 @@ export const manifestName = 'manifest.json';
 export const sumsName = 'SHA256SUMS';
 const dumpsName = 'dumps';
 export const composeName = 'compose';
+/** Below it: the compose files as one, where they name others. */
+export const wholeName = 'whole.json';
 export const logsName = 'logs';
 const indexName = 'index';
 

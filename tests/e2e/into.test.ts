@@ -69,7 +69,9 @@ volumes:
     rebuilt = randomName('rebuilt');
     const port = `ports: [ "127.0.0.1:${await freePort()}:80" ]`;
     stack = await scratchStack('services: {}');
-    await stack.write('compose.yaml', yaml(port));
+    const extending = yaml(port).replace('init: true', 'extends: { file: base.yaml, service: base }');
+    await stack.write('compose.yaml', extending);
+    await stack.write('base.yaml', 'services: { base: { init: true } }');
     ours = await stack.write('values.env', 'SECRET=hush-hush\n');
     await mkdir(join(stack.folder, 'files'));
     await writeFile(join(stack.folder, 'files/note'), 'a note');
@@ -177,7 +179,7 @@ volumes:
     await must(['cp', '-a', folder, empty]);
     await must(['cp', ours, join(empty, 'values.env')]);
     await stack.compose('--env-file', ours, 'down', '-v');
-    for (const name of ['compose.yaml', 'files', 'backup.config.yaml', 'backups'])
+    for (const name of ['compose.yaml', 'base.yaml', 'files', 'backup.config.yaml', 'backups'])
       await rm(join(stack.folder, name), { recursive: true });
     const args = ['restore', join(empty, basename(folder)), '--into', rebuilt, '--yes'];
     const ended = await runTool([...args, '--values', 'values.env'], { cwd: empty });

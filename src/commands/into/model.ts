@@ -4,7 +4,7 @@ import { dirname, join, resolve } from 'node:path';
 import { StackBackupError } from '../../base/errors.ts';
 import { composeModelAndUnset } from '../../docker/compose.ts';
 import type { Fields } from '../../plan/into/types.ts';
-import { composeName } from '../../snapshot/layout.ts';
+import { composeName, wholeName } from '../../snapshot/layout.ts';
 import type { Manifest } from '../../snapshot/types.ts';
 import type { World } from '../session/session.ts';
 
@@ -15,13 +15,17 @@ export interface ModelChoice {
   readonly envFiles: readonly string[];
 }
 
-/** The compose files as they were when the snapshot was made, in Compose's order. */
-const savedFiles = async (folder: string): Promise<readonly string[]> => {
-  const names = await readdir(join(folder, composeName)).catch(() => []);
-  return names
-    .filter((name) => /^\d\d-/.test(name))
-    .sort()
-    .map((name) => join(folder, composeName, name));
+/**
+ * The compose files as they were when the snapshot was made, in Compose's order; where they name others, all as
+ * one file besides. Of these ways the first that Compose can follow is taken.
+ */
+const savedFiles = async (folder: string): Promise<readonly (readonly string[])[]> => {
+  const names: readonly string[] = await readdir(join(folder, composeName)).catch(() => []);
+  const plain = names.filter((name) => /^\d\d-/.test(name)).sort();
+  const ways = [plain, names.filter((name) => name === wholeName)];
+  return ways
+    .filter((files) => files.length > 0)
+    .map((files) => files.map((name) => join(folder, composeName, name)));
 };
 
 const namesIn = (text: string): readonly string[] =>
@@ -39,6 +43,27 @@ const notGiven = async (
   return namesIn(saved).filter((name) => !given.has(name) && env[name] === undefined);
 };
 
+/** What the first of some ways comes to that does not fail; the failure of the first where all do. */
+const firstOf = async <Way, Result>(
+  ways: readonly Way[],
+  follow: (way: Way) => Promise<Result>,
+): Promise<Result> => {
+  const [first, ...others] = ways;
+  if (first === undefined)
+    throw new StackBackupError('restore-refused', 'the snapshot holds no compose files', {
+      next: 'Name the compose files of the stack with --compose-file.',
+    });
+  try {
+    return await follow(first);
+  } catch (error) {
+    for (const other of others) {
+      const found = await follow(other).catch(() => undefined);
+      if (found !== undefined) return found;
+    }
+    throw error;
+  }
+};
+
 /**
  * The compose model for a project of another name. The snapshot has compose files as they were, but no values
  * of variables: what is missing is named (`env-missing`).
@@ -50,26 +75,24 @@ export const modelFor = async (
   choice: ModelChoice,
 ): Promise<Fields> => {
   const own = choice.composeFiles.map((file) => resolve(cwd, file));
-  const files = own.length > 0 ? own : await savedFiles(folder);
+  const ways = own.length > 0 ? [own] : await savedFiles(folder);
   const envFiles = choice.envFiles.map((file) => resolve(cwd, file));
-  for (const file of [...files, ...envFiles])
+  for (const file of [...own, ...envFiles])
     if (!existsSync(file))
       throw new StackBackupError('usage', `${file} is not there`, {
         next: 'Look at the paths that were given.',
       });
-  if (files.length === 0)
-    throw new StackBackupError('restore-refused', 'the snapshot holds no compose files', {
-      next: 'Name the compose files of the stack with --compose-file.',
-    });
   const before = manifest.compose.files[0];
   // Relative paths start where the first of the files lay, also on a machine that has no such folder.
   const workingDir = own.length > 0 || before === undefined ? undefined : dirname(before);
-  const { model, unset } = await composeModelAndUnset({
-    project: choice.project,
-    files,
-    envFiles,
-    ...(workingDir === undefined ? {} : { workingDir }),
-  });
+  const { model, unset } = await firstOf(ways, (files) =>
+    composeModelAndUnset({
+      project: choice.project,
+      files,
+      envFiles,
+      ...(workingDir === undefined ? {} : { workingDir }),
+    }),
+  );
   const missing = new Set([...unset, ...(await notGiven(folder, envFiles, env))]);
   if (missing.size > 0)
     throw new StackBackupError('env-missing', `no values for ${[...missing].sort().join(', ')}`, {

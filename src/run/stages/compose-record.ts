@@ -6,8 +6,10 @@ import { createZstdCompress } from 'node:zlib';
 import { makeFolderIn, writing } from '../../base/disk.ts';
 import { messageOf } from '../../base/errors.ts';
 import { heeding } from '../../base/wait/heed.ts';
+import { composeWhole } from '../../docker/compose.ts';
 import type { BackupPlan } from '../../plan/types.ts';
-import { composeName, logsName } from '../../snapshot/layout.ts';
+import { composeName, logsName, wholeName } from '../../snapshot/layout.ts';
+import { withShortVolumes } from '../../stack/model/whole.ts';
 import { redactEnvFile } from '../../stack/redact.ts';
 import type { RunContext } from '../context.ts';
 import { patientContext } from '../quiet/back/patience.ts';
@@ -31,9 +33,21 @@ export const imagesOf = async (
   return new Map(await heeding(context.signal, ask));
 };
 
+/** Names another file, which nobody tells of: what it has is written down, too. */
+const namesOthers = /^\s*(?:include|extends)\s*:/m;
+
+/** The compose files with what they include and extend; undefined where they are all there is, or nobody can tell. */
+const wholeOf = async ({ stack, instance }: BackupPlan): Promise<unknown> => {
+  const texts = await Promise.all(stack.composeFiles.map((file) => readFile(file, 'utf8')));
+  if (!texts.some((text) => namesOthers.test(text))) return undefined;
+  const envFiles = instance.envFile === undefined ? [] : [instance.envFile];
+  const asked = { project: stack.project, files: stack.composeFiles, envFiles };
+  return withShortVolumes(await composeWhole(asked).catch(() => undefined));
+};
+
 /**
  * Writes `compose/`: the resolved model and the env file with every value masked, the compose files as they
- * are (mode 0600: what a person wrote into them stays in them), and the images.
+ * are (mode 0600: what a person wrote into them stays in them), what they include or extend, and the images.
  */
 export const writeComposeRecord = async (
   folder: string,
@@ -60,6 +74,8 @@ export const writeComposeRecord = async (
     await copyFile(file, copy);
     await chmod(copy, 0o600);
   }
+  const whole = await wholeOf(plan);
+  if (whole !== undefined) await write(wholeName, json(whole));
   const { envFile } = plan.instance;
   if (envFile !== undefined) await write('redacted.env', redactEnvFile(await readFile(envFile, 'utf8')));
 };
