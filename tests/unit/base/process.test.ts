@@ -46,7 +46,7 @@ describe('a program that leaves another one behind with its output open', () => 
     const pid = Number(stdout.toString());
     expect(await isAtWork(pid)).toBe(true);
     expect(await signalMarked(marker, 'SIGKILL')).toBeGreaterThan(0);
-    await until('it is gone', async () => !(await isAtWork(pid)), 5_000);
+    await until('it is gone', async () => !(await isAtWork(pid)), 30_000);
     expect(await signalMarked(marker, 'SIGKILL')).toBe(0);
   });
 });

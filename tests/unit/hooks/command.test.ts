@@ -1,12 +1,13 @@
 import { chmod, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { CommandHook } from '../../../src/config/types.ts';
 import { checkHook, containerOf, runHook } from '../../../src/hooks/registry.ts';
 import type { HookContext } from '../../../src/hooks/types.ts';
 import type { Stack } from '../../../src/stack/types.ts';
 import { hookContext, stackContainer } from '../../support/hooks.ts';
+import { until } from '../../support/until.ts';
 
 let base: string;
 beforeEach(async () => {
@@ -128,14 +129,14 @@ describe('a command on the host', () => {
 describe('time and interruption', () => {
   it('ends a hanging command with its children and says after how long', async () => {
     const path = await script('hang', 'sleep 600 & echo $! >"$0.pid"; wait');
-    const hook = hookFor([path], { timeout: 500, save: 'out' });
+    const hook = hookFor([path], { timeout: 2_000, save: 'out' });
     await expect(runHook(hook, contextFor())).rejects.toMatchObject({
       code: 'timeout',
-      message: 'hook flush did not end within 500 ms and was ended',
-      details: { hook: 'flush', timeoutMs: 500 },
+      message: 'hook flush did not end within 2.0 s and was ended',
+      details: { hook: 'flush', timeoutMs: 2_000 },
     });
     const child = Number(await readFile(`${path}.pid`, 'utf8'));
-    await vi.waitUntil(async () => !(await isAlive(child)));
+    await until('the child has ended', async () => !(await isAlive(child)), 30_000);
     expect(await dumps()).toEqual([]);
   });
 

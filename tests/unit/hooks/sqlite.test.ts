@@ -339,7 +339,7 @@ describe('time and interruption', () => {
     const partial = join(base, 'snapshot/dumps/app/srv%2Fapp.db.sqlite.partial');
     await vi.waitUntil(async () => ((await stat(partial).catch(() => undefined))?.size ?? 0) > 0, {
       interval: 1,
-      timeout: 15_000,
+      timeout: 30_000,
     });
     run.abort();
     await ended;
