@@ -1,9 +1,10 @@
-import { lstat, mkdir } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { syncFileSystem } from '../../../base/disk.ts';
 import { messageOf, StackBackupError } from '../../../base/errors.ts';
 import { putBack } from '../../../copy/back/back.ts';
 import type { BackTarget } from '../../../copy/back/types.ts';
+import { entryAt } from '../../../snapshot/inside/list.ts';
 import type { ManifestMount } from '../../../snapshot/types.ts';
 import type { RunContext } from '../../context.ts';
 import type { JournalPutBack } from '../../journal.ts';
@@ -51,10 +52,15 @@ const targetOf = async (
   return { kind: 'host', path: to.source };
 };
 
-/** A bind that is gone: its folder, or the one that its file lies in. Docker would make it as well. */
-const makeMissing = async (copy: string, source: string): Promise<void> => {
-  const isFile = (await lstat(copy)).isFile() && !copy.endsWith('.tar.zst');
-  await mkdir(isFile ? dirname(source) : source, { recursive: true });
+/** A bind that is gone: its folder, or a file to be replaced and the folder it lies in. */
+const makeMissing = async (folder: string, mount: ManifestMount, source: string): Promise<void> => {
+  const root = await entryAt(folder, mount, Buffer.alloc(0));
+  if (root?.type !== 'file') {
+    await mkdir(source, { recursive: true });
+    return;
+  }
+  await mkdir(dirname(source), { recursive: true });
+  await writeFile(source, '', { flag: 'a', mode: 0o600 });
 };
 
 const putOne = async (
@@ -67,7 +73,7 @@ const putOne = async (
   const about = { mount: to.name, bytes: mount.bytes, entries: mount.entries };
   context.emit({ type: 'copy-started', ...about });
   try {
-    if (to.kind === 'bind' && to.created) await makeMissing(join(folder, mount.path), to.source);
+    if (to.kind === 'bind' && to.created) await makeMissing(folder, mount, to.source);
     const result = await putBack({ folder, mount }, target, {
       devices,
       signal: context.signal,
