@@ -3,7 +3,10 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { checkInvariant, holds } from '../../examples/core/invariant.ts';
 import { run } from '../../src/base/process.ts';
+import { readers } from '../../src/copy/readers.ts';
 import type { Manifest } from '../../src/snapshot/types.ts';
+import { type Verification, verifySnapshot } from '../../src/snapshot/verify.ts';
+import { flip } from '../support/damages.ts';
 import { type ExampleStack, startExample } from '../support/example-stack.ts';
 import {
   type ContainerEvent,
@@ -178,5 +181,32 @@ describe('a snapshot of the example stack', () => {
     expect(manifest.tags).toEqual({ sha: '1f3a9c' });
     expect(manifest.note).toBe('by a test');
     expect(await readdir(join(snapshot, 'logs'))).toContain(`${shop.project}-app-1.log.zst`);
+  });
+
+  /** The snapshot is damaged from here on. */
+  it('must be found damaged when one byte of it changed, whatever kind of file it is in, and name the file', async () => {
+    const of = (name: string) => manifest.mounts.find((mount) => mount.name === `${shop.project}_${name}`);
+    const dumpAs = (format: string) => manifest.dumps.find((dump) => dump.format === format)?.path;
+    const files = {
+      tree: `${of('db')?.path}/base/1/pg_filenode.map`,
+      index: of('shop')?.index,
+      dump: dumpAs('pg_dump custom'),
+      globals: dumpAs('pg_dumpall globals'),
+      sqlite: dumpAs('sqlite'),
+      compose: 'compose/model.json',
+      log: `logs/${shop.project}-app-1.log.zst`,
+    };
+    for (const path of Object.values(files)) await flip(join(snapshot, path ?? 'no such file'), 9);
+    const verified = await runTool(['verify', snapshot, '--json'], { cwd: shop.folder });
+    expect(verified).toMatchObject({ exitCode: 6, stderr: '' });
+    const { problems } = JSON.parse(verified.stdout) as Verification;
+    expect(new Set(problems.map(({ path }) => path))).toEqual(new Set(Object.values(files)));
+    for (const own of ['SHA256SUMS', 'manifest.json']) {
+      await flip(join(snapshot, own), 9);
+      const found = await verifySnapshot(snapshot, { readers });
+      expect(found.ok).toBe(false);
+      expect(found.problems.map(({ path }) => path)).toContain(own);
+      await flip(join(snapshot, own), 9);
+    }
   });
 });

@@ -1,4 +1,4 @@
-import { readdir } from 'node:fs/promises';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Manifest } from '../../src/snapshot/types.ts';
 import { leftoversIn, newestManifest } from '../support/backups.ts';
@@ -6,6 +6,7 @@ import { docker } from '../support/containers.ts';
 import { type ExampleStack, startExample } from '../support/example-stack.ts';
 import { runTool } from '../support/scratch.ts';
 
+/** All snapshots here are of the engine's archives: `restore.test.ts` has those that were read from the disk. */
 describe('a restore from dumps, of the example stack under load', { timeout: 240_000 }, () => {
   let shop: ExampleStack;
   let manifest: Manifest;
@@ -31,6 +32,8 @@ print(db.execute("SELECT count(*) FROM orders").fetchone()[0])`;
 
   beforeAll(async () => {
     shop = await startExample({ replicas: 1 });
+    const config = await readFile(shop.config, 'utf8');
+    await writeFile(shop.config, config.replace('    hooks:', '    copy: api\n    hooks:'));
     await psql('postgres', 'CREATE DATABASE "old books"');
     await psql('old books', 'CREATE TABLE pages AS SELECT generate_series(1, 7) AS page');
     expect(await tool('shop')).toMatchObject({ exitCode: 0 });
@@ -69,6 +72,19 @@ print(db.execute("SELECT count(*) FROM orders").fetchone()[0])`;
     expect(undone, undone.stderr).toMatchObject({ exitCode: 0 });
     expect(await databases()).toEqual(['postgres', 'shop', 'template0', 'template1']);
     expect(await psql('shop', "SELECT to_regclass('wreck') IS NULL")).toBe('f');
+    await shop.waitForOrders((await shop.orders()) + 1);
+    expect(await leftoversIn(shop.backups)).toEqual([]);
+  });
+
+  it('must put the files of archives back as well, of one service, and be undone', async () => {
+    const restored = await tool('restore', manifest.snapshot, '--service', 'db', '--yes');
+    expect(restored, restored.stderr).toMatchObject({ exitCode: 0 });
+    expect(await psql('old books', 'SELECT count(*) FROM pages')).toBe('7');
+    expect(await psql('shop', "SELECT to_regclass('wreck') IS NULL")).toBe('t');
+    expect(await shop.orders()).toBeGreaterThanOrEqual(dumped('postgres'));
+    const undone = await tool('restore', '--undo', 'shop', '--yes');
+    expect(undone, undone.stderr).toMatchObject({ exitCode: 0 });
+    expect(await databases()).not.toContain('old books');
     await shop.waitForOrders((await shop.orders()) + 1);
     expect(await leftoversIn(shop.backups)).toEqual([]);
   });

@@ -6,6 +6,7 @@ import type { Manifest } from '../../src/snapshot/types.ts';
 import { lasting, lastRun, leftoversIn, manifestOf, snapshotsIn } from '../support/backups.ts';
 import { coarseListing, contents } from '../support/compare.ts';
 import { docker } from '../support/containers.ts';
+import { flip } from '../support/damages.ts';
 import { type ExampleStack, startExample } from '../support/example-stack.ts';
 import { type ContainerState, runTool, type ToolResult } from '../support/scratch.ts';
 
@@ -45,7 +46,7 @@ describe('a restore of the example stack, which goes on taking orders', () => {
   beforeAll(async () => {
     shop = await startExample();
     kept = await shop.orders();
-    const ended = await tool('shop');
+    const ended = await tool('shop', '--tag', 'sha=1f3a9c');
     expect(ended.exitCode, ended.stderr).toBe(0);
     snapshot = (await snapshotsIn(shop.backups))[0] ?? 'none';
     name = snapshot.split('/').at(-1) ?? '';
@@ -65,6 +66,21 @@ describe('a restore of the example stack, which goes on taking orders', () => {
     expect(await snapshotsIn(shop.backups)).toEqual([snapshot]);
   });
 
+  it('must read the snapshot first, and refuse one that is not whole, unless told not to', async () => {
+    const { dumps } = await manifestOf(snapshot);
+    const dump = join(snapshot, dumps[0]?.path ?? 'none');
+    await flip(dump, 9);
+    const refused = await tool('restore', name, '--yes');
+    expect(refused).toMatchObject({ exitCode: 6 });
+    expect(refused.stderr).toContain(`is not whole: checksum: ${dumps[0]?.path}: its content changed`);
+    const dry = await tool('restore', name, '--no-verify', '--dry-run');
+    expect(dry).toMatchObject({ exitCode: 0 });
+    expect(dry.stdout).toContain('the snapshot was NOT read before (--no-verify)');
+    await flip(dump, 9);
+    expect(await shop.ps()).toEqual(before);
+    expect(await snapshotsIn(shop.backups)).toEqual([snapshot]);
+  });
+
   it('must put back rows, a dropped database and a file full of zeros, and start what ran', async () => {
     // One that the snapshot has: orders go on, and what came since is gone afterwards.
     const { mounts } = await manifestOf(snapshot);
@@ -77,7 +93,7 @@ describe('a restore of the example stack, which goes on taking orders', () => {
     await docker('exec', await shop.container('cache'), 'redis-cli', 'FLUSHALL');
     await sql('postgres', 'DROP DATABASE shop WITH (FORCE)');
 
-    await restored(name);
+    await restored('shop@sha=1f3a9c');
     expect(lasting(await shop.ps())).toEqual(lasting(before));
     expect(await readFile(join(shop.uploads, upload))).toEqual(text);
     expect(await shop.orders()).toBeGreaterThanOrEqual(kept);
