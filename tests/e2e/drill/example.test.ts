@@ -30,10 +30,10 @@ const checks = [
   },
 ];
 
-const configOf = ({ project }: ExampleStack) => ({
+const configOf = ({ project }: ExampleStack, every: string) => ({
   backups: './backups',
   timezone: 'UTC',
-  drills: { runbook: './drills.md' },
+  drills: { runbook: './drills.md', every },
   instances: {
     shop: {
       project,
@@ -89,7 +89,7 @@ describe('a drill of the example', () => {
 
   beforeAll(async () => {
     stack = await startExample({ replicas: 1 });
-    await writeFile(stack.config, JSON.stringify(configOf(stack)));
+    await writeFile(stack.config, JSON.stringify(configOf(stack, '30d')));
     const ended = await tool('shop');
     expect(ended, ended.stderr).toMatchObject({ exitCode: 0 });
     [snapshot = ''] = await snapshotsIn(stack.backups);
@@ -177,8 +177,9 @@ describe('a drill of the example', () => {
     expect(await drillsIn(stack.backups)).toHaveLength(1);
   });
 
-  it('must hold with databases from their dumps alone', async () => {
-    const { exitCode, said, stderr } = await drill('shop', '--dumps');
+  it('must hold with databases from their dumps alone, when it is due', async () => {
+    await writeFile(stack.config, JSON.stringify(configOf(stack, '1ms')));
+    const { exitCode, said, stderr } = await drill('--all', '--due', '--dumps');
     expect({ exitCode, failures: said.failures, stderr }).toMatchObject({ exitCode: 0, failures: [] });
     const loaded = said.results
       .filter(({ message }) => message.startsWith('was loaded'))
