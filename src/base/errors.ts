@@ -19,6 +19,7 @@ export type ErrorCode =
   | 'hook-failed'
   | 'check-failed'
   | 'database-corrupt'
+  | 'database-unsafe'
   | 'copy-failed'
   | 'stack-changed'
   | 'stop-failed'

@@ -5,6 +5,7 @@ import type { ManifestDump } from '../snapshot/types.ts';
 import { requireContainer } from './container.ts';
 import { fileNameOf, PartialDump } from './dump.ts';
 import { printable } from './output.ts';
+import type { Refusal } from './sqlite/live.ts';
 import { operate } from './sqlite/operate.ts';
 import { locateDatabase } from './sqlite/place.ts';
 import type { SqliteAnswer } from './sqlite/process.ts';
@@ -25,12 +26,27 @@ const locate = async (hook: SqliteHook, context: HookContext): Promise<string> =
   return locateDatabase(container.details.mounts, hook.path);
 };
 
+const isUnfinished = (error: unknown): boolean =>
+  error instanceof StackBackupError && error.details.refusal === ('unfinished' satisfies Refusal);
+
+/** Nobody in its container can touch the file: it is down, or frozen. */
+const isSettled = (hook: SqliteHook, context: HookContext): boolean => {
+  const { state } = requireContainer(hook, context).details;
+  const isQuieted =
+    context.phase === 'while-stopped' && context.quiesce !== undefined && context.quiesce !== 'none';
+  return isQuieted || (state !== 'running' && state !== 'restarting');
+};
+
 const check = async (hook: SqliteHook, context: HookContext): Promise<void> => {
   const source = await locate(hook, context);
   // A hook before the stop will look at the content itself. One that comes later would find the damage
   // when the services are down already.
-  if (context.phase !== 'before-stop')
-    await operate(hook.path, context.signal, { source, check: hook.check, checkpoint: false });
+  if (context.phase === 'before-stop') return;
+  const request = { source, use: 'live', check: hook.check, checkpoint: false } as const;
+  await operate(hook.path, context.signal, request).catch((error: unknown) => {
+    // When its time comes, its service may be down, and the journal may be rolled back.
+    if (!isUnfinished(error)) throw error;
+  });
 };
 
 const checkpointWarning = (hook: SqliteHook, answer: SqliteAnswer): readonly Warning[] => {
@@ -59,7 +75,13 @@ const summaryOf = (hook: SqliteHook, answer: SqliteAnswer, dump: ManifestDump | 
 
 const run = async (hook: SqliteHook, context: HookContext) => {
   const source = await locate(hook, context);
-  const request = { source, check: hook.check, checkpoint: hook.checkpoint };
+  const request = {
+    source,
+    use: 'live',
+    settled: isSettled(hook, context),
+    check: hook.check,
+    checkpoint: hook.checkpoint,
+  } as const;
   if (!hook.backup) {
     const answer = await operate(hook.path, context.signal, request);
     return {

@@ -122,8 +122,7 @@ export const valueOfFile = async (
   use: 'live' | 'own',
   { secrets, signal }: Pick<CheckContext, 'secrets' | 'signal'>,
 ): Promise<string> => {
-  const request = { source, check: 'none', checkpoint: false, sql } as const;
-  const { value = '' } = await operate(path, signal, use === 'live' ? { ...request, use } : request);
+  const { value = '' } = await operate(path, signal, { source, use, check: 'none', checkpoint: false, sql });
   return cleaned(Buffer.from(value), Buffer.byteLength(value), secrets);
 };
 

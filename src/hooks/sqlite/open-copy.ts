@@ -1,5 +1,5 @@
-import { type FileHandle, open, stat } from 'node:fs/promises';
-import { errnoOf, messageOf, StackBackupError } from '../../base/errors.ts';
+import { stat } from 'node:fs/promises';
+import { messageOf, StackBackupError } from '../../base/errors.ts';
 import { run } from '../../base/process.ts';
 import { printable } from '../../base/text/printable.ts';
 import type { Opened } from '../../snapshot/verify.ts';
@@ -16,30 +16,6 @@ const processFlags = ['--max-old-space-size=64'];
 const slowestPerSecond = 2 * 1024 * 1024;
 const leastMs = 120_000;
 
-/** How a journal ends that names a journal over several databases (sqlite.org/fileformat.html, "super-journal"). */
-const superJournal = Buffer.from('d9d505f920a163d7', 'hex');
-
-const endOf = async (file: FileHandle): Promise<Buffer> => {
-  const { size } = await file.stat();
-  const end = Buffer.alloc(superJournal.length);
-  await file.read(end, 0, end.length, Math.max(0, size - end.length));
-  return end;
-};
-
-/**
- * A journal can name a file anywhere on this machine, which SQLite reads and then removes. Nothing that comes
- * out of a container is trusted with that.
- */
-const namesAnother = async (journal: string): Promise<boolean> => {
-  try {
-    await using file = await open(journal, 'r');
-    return (await endOf(file)).equals(superJournal);
-  } catch (thrown) {
-    if (errnoOf(thrown) === 'ENOENT') return false;
-    throw thrown;
-  }
-};
-
 const bytesOf = async (path: string): Promise<number> => {
   const sizes = [path, `${path}-wal`, `${path}-journal`].map((one) =>
     stat(one).then(
@@ -50,8 +26,10 @@ const bytesOf = async (path: string): Promise<number> => {
   return (await Promise.all(sizes)).reduce((sum, size) => sum + size, 0);
 };
 
-const judged = ({ failure, findings }: SqliteAnswer): Opened => {
+const judged = ({ failure, findings, refusal }: SqliteAnswer): Opened => {
   const words = (text: string): string => printable(text.split('\n')[0]?.slice(0, 300) ?? '');
+  if (refusal !== undefined)
+    return { is: 'unknown', why: 'its journal is part of a transaction over several databases' };
   if (failure !== undefined)
     return { is: damage.has(failure.code & 0xff) ? 'damaged' : 'unknown', why: words(failure.message) };
   return findings.length === 0 ? { is: 'sound' } : { is: 'damaged', why: words(findings.join('; ')) };
@@ -63,9 +41,7 @@ const judged = ({ failure, findings }: SqliteAnswer): Opened => {
  * is changed by that.
  */
 export const openSqliteCopy = async (path: string, signal: AbortSignal | undefined): Promise<Opened> => {
-  if (await namesAnother(`${path}-journal`))
-    return { is: 'unknown', why: 'its journal is part of a transaction over several databases' };
-  const request: SqliteRequest = { source: path, check: 'full', checkpoint: false, memory };
+  const request: SqliteRequest = { source: path, use: 'own', check: 'full', checkpoint: false, memory };
   try {
     const ended = await run(sqliteProcess(processFlags), {
       input: JSON.stringify(request),

@@ -2,6 +2,7 @@ import { StackBackupError } from '../../base/errors.ts';
 import { run as runProcess } from '../../base/process.ts';
 import { excerpt, printable } from '../output.ts';
 import { sqliteProcess } from './command.ts';
+import type { Refusal } from './live.ts';
 import type { SqliteAnswer, SqliteRequest } from './process.ts';
 
 /** Result codes of SQLite that mean damage: SQLITE_CORRUPT and SQLITE_NOTADB (sqlite.org/rescode.html). */
@@ -36,6 +37,22 @@ const refused = (path: string, code: number, message: string): StackBackupError 
   });
 };
 
+/** What is wrong, and what to do, where nothing was done to be on the safe side. */
+const refusals: Readonly<Record<Refusal, (path: string) => readonly [string, string]>> = {
+  unfinished: (path) => [
+    `${path} has a journal that is to be rolled back: a program was killed that wrote to it`,
+    'Let the application open the database, which rolls it back; or give the hook `phase: while-stopped`.',
+  ],
+  'names-another': (path) => [
+    `the journal of ${path} names another file, which SQLite would remove; it is part of a transaction over several databases, or was put there`,
+    'Let the application open its databases, which ends the transaction. If it has only this one, find out who wrote that journal.',
+  ],
+  moved: (path) => [
+    `${path} was replaced while it was opened`,
+    'Run it again. If it comes again, find out who puts links or other files there.',
+  ],
+};
+
 /** Lets the database process do its work; throws when it refuses or finds damage. `path` is what people call it. */
 export const operate = async (
   path: string,
@@ -53,6 +70,10 @@ export const operate = async (
       { next: 'Look whether the machine is short of memory, then run the backup again.' },
     );
   const answer = JSON.parse(ended.stdout.toString('utf8')) as SqliteAnswer;
+  if (answer.refusal !== undefined) {
+    const [message, next] = refusals[answer.refusal](quoted(path));
+    throw new StackBackupError('database-unsafe', message, { next, details: { refusal: answer.refusal } });
+  }
   if (answer.failure !== undefined) throw refused(path, answer.failure.code, answer.failure.message);
   if (answer.findings.length > 0) throw corrupt(path, answer.findings);
   return answer;

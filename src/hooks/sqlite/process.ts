@@ -4,17 +4,24 @@
  * `process.exit` waiting, and a process can be killed at any point without harm to the database.
  */
 
-import type { DatabaseSync } from 'node:sqlite';
+import type { DatabaseSync, DatabaseSyncOptions } from 'node:sqlite';
 import { text } from 'node:stream/consumers';
 import { pathToFileURL } from 'node:url';
+import { namesAnother } from './journal.ts';
+import { openLive, type Refusal, Refused } from './live.ts';
 
 export interface SqliteRequest {
-  /** Absolute host path of the live database. */
+  /** Absolute host path of the database; without links where it is live. */
   readonly source: string;
   readonly check: 'quick' | 'full' | 'none';
   readonly checkpoint: boolean;
-  /** live: others may write to it · quiet: nobody has it open, and nothing is written, not beside it either. */
-  readonly use?: 'live' | 'quiet';
+  /**
+   * live: others may write to it · quiet: nobody has it open, and nothing is written, not beside it either · own:
+   * a copy for this purpose, which is opened as after a power cut, and changed by that.
+   */
+  readonly use: 'live' | 'quiet' | 'own';
+  /** live: whoever writes to it is down, so a journal that was left behind may be rolled back. */
+  readonly settled?: boolean;
   /** Count the rows of each table of the copy, or without a target of the source. */
   readonly count?: boolean;
   /** A statement that reads, of the source. */
@@ -31,6 +38,8 @@ export interface SqliteAnswer {
   readonly findings: readonly string[];
   /** SQLite's result code and words when it refused; the rest then tells how far it got. */
   readonly failure?: { readonly code: number; readonly message: string };
+  /** Nothing was done, to be on the safe side. */
+  readonly refusal?: Refusal;
   /** `busy` as SQLite says it; frames in the log and frames carried over; absent when not in WAL mode. */
   readonly checkpoint?: { readonly busy: boolean; readonly frames: number; readonly done: number };
   /** What the statement gave: columns with `|` between them, a row a line; cut off behind 4 KiB. */
@@ -141,24 +150,28 @@ const checkpointOf = (database: DatabaseSync): SqliteAnswer['checkpoint'] | unde
   }
 };
 
-const openSource = (
-  Database: typeof DatabaseSync,
-  { source, use, target, checkpoint }: SqliteRequest,
-): DatabaseSync => {
-  if (use === 'quiet')
-    return new Database(openUrl(source, { mode: 'ro', immutable: '1' }), { readOnly: true });
-  // Only looked at: the last one who closes a database that can be written to folds its log into it.
-  const mode = target === undefined && !checkpoint && use === 'live' ? 'ro' : 'rw';
-  return new Database(openUrl(source, { mode }), { readOnly: mode === 'ro', timeout: patience });
+const openSource = async (Database: typeof DatabaseSync, request: SqliteRequest): Promise<DatabaseSync> => {
+  const { source, use, memory } = request;
+  const open = (
+    parameters: Readonly<Record<string, string>>,
+    options: DatabaseSyncOptions = {},
+  ): DatabaseSync => {
+    const database = new Database(openUrl(source, parameters), { timeout: patience, ...options });
+    guardAgainstContent(database);
+    if (memory !== undefined) database.exec(`PRAGMA hard_heap_limit = ${Math.floor(memory)}`);
+    return database;
+  };
+  if (use === 'quiet') return open({ mode: 'ro', immutable: '1' }, { readOnly: true });
+  if (use === 'live') return openLive(request, (mode, options) => open({ mode }, options));
+  if (await namesAnother(source)) throw new Refused('names-another');
+  return open({ mode: 'rw' });
 };
 
 const work = async (request: SqliteRequest): Promise<SqliteAnswer> => {
   const { DatabaseSync, backup } = await import('node:sqlite');
   let answer: SqliteAnswer = { libraryVersion: process.versions.sqlite ?? '', findings: [] };
   try {
-    using source = openSource(DatabaseSync, request);
-    guardAgainstContent(source);
-    if (request.memory !== undefined) source.exec(`PRAGMA hard_heap_limit = ${Math.floor(request.memory)}`);
+    using source = await openSource(DatabaseSync, request);
     if (request.sql !== undefined) return { ...answer, value: answerTo(source, request.sql) };
     if (request.target === undefined) answer = { ...answer, ...judge(source, request) };
     else {
@@ -178,6 +191,7 @@ const work = async (request: SqliteRequest): Promise<SqliteAnswer> => {
     const checkpoint = checkpointOf(source);
     return checkpoint === undefined ? answer : { ...answer, checkpoint };
   } catch (error) {
+    if (error instanceof Refused) return { ...answer, refusal: error.refusal };
     return {
       ...answer,
       failure: { code: codeOf(error), message: error instanceof Error ? error.message : String(error) },

@@ -1,10 +1,11 @@
-import { appendFile, readFile, rename, stat, writeFile } from 'node:fs/promises';
+import { access, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { removeTree } from '../../../src/base/disk.ts';
 import { openSqliteCopy } from '../../../src/hooks/sqlite/open-copy.ts';
 import { isSqliteHeader } from '../../../src/snapshot/entries/sqlite.ts';
+import { makeVictim, nameAnother } from '../../support/hostile-journal.ts';
 import { must } from '../../support/odd-tree.ts';
 import { temporaryFolder } from '../../support/temporary.ts';
 
@@ -53,25 +54,13 @@ describe('a scratch copy of a database', () => {
 
   it('never makes SQLite read or remove a file that its journal names', async () => {
     await left('delete');
-    const victim = join(folder, 'victim');
-    await writeFile(victim, 'important');
-    const name = Buffer.from(victim);
-    const sum = name.reduce((total, byte) => total + byte, 0);
-    const end = Buffer.alloc(8);
-    end.writeUInt32BE(name.length, 0);
-    end.writeUInt32BE(sum, 4);
-    // Page number of the lock byte, the name, its length and checksum, the magic: a super-journal's name.
-    const page = Buffer.alloc(4);
-    page.writeUInt32BE(262_145);
-    await appendFile(
-      `${path}-journal`,
-      Buffer.concat([page, name, end, Buffer.from('d9d505f920a163d7', 'hex')]),
-    );
+    const victim = makeVictim(folder, path);
+    nameAnother(path, victim);
     expect(await opened()).toMatchObject({
       is: 'unknown',
       why: expect.stringContaining('several databases'),
     });
-    expect((await stat(victim)).size).toBe(9);
+    await expect(access(victim)).resolves.toBeUndefined();
   });
 
   it('is left when it is interrupted', async () => {
