@@ -15,6 +15,8 @@ export interface RunContext {
   readonly noteEnded?: (id: string) => Promise<void>;
   /** Tells the journal that a container is back: a recovery leaves it alone. Nobody waits for it. */
   readonly noteBack?: (id: string) => void;
+  /** Puts on disk that the way back begins before the work has come to its end, and who was not touched at all. */
+  readonly noteReturn?: (untouched: readonly string[]) => Promise<void>;
   /** Told of a container the moment before it is stopped or frozen, when all that need it are down. */
   readonly lastLook?: (context: RunContext, id: string, action: 'stop' | 'pause') => Promise<void>;
   /** Adds to the run's warnings, and tells the listeners. */

@@ -99,6 +99,11 @@ export interface Journal {
   readonly wayBack: JournalWayBack;
   /** Absolute path of the configuration: a recovery finds the `finally` hooks of the instance there. */
   readonly config?: string;
+  /**
+   * The way back has begun in this phase, of a run that failed or by a recovery: what was started since may have
+   * been started by it. In phase `starting` that goes without saying.
+   */
+  readonly returning?: true;
   /** The run has come to its end and told this outcome; `containers` are those that are still down. */
   readonly told?: Outcome;
 }
@@ -126,6 +131,15 @@ export const removeJournal = async (path: string): Promise<void> => {
   await fsyncDirectory(dirname(path));
 };
 
+/** The way back begins, and these have no part in it. */
+export const returning = (
+  { containers }: Journal,
+  untouched: readonly string[],
+): Pick<Journal, 'returning' | 'containers'> => ({
+  returning: true,
+  containers: containers.map((one) => (untouched.includes(one.id) ? { ...one, back: true } : one)),
+});
+
 export interface JournalFile {
   /**
    * Records that a phase begins, and what else has come to be; on disk when it resolves. One that has begun
@@ -136,6 +150,8 @@ export interface JournalFile {
   noteEnded(id: string): Promise<void>;
   /** Records that a container is back. Whoever brings services back does not wait for a disk. */
   noteBack(id: string): void;
+  /** Records that the way back begins before the work has come to its end, and who was not touched at all. */
+  noteReturn(untouched: readonly string[]): Promise<void>;
   /** The run is over, and has told this outcome, but these containers are still to be put back. */
   leave(told: Outcome, containers: readonly JournalContainer[], phase?: Phase): Promise<void>;
   /** The run is over and nothing is left to put back. */
@@ -183,6 +199,9 @@ export const openJournal = async (path: string, first: Omit<Journal, 'process'>)
       return entered.done;
     },
     noteEnded: (id) => note(id, { ended: true }),
+    noteReturn: async (untouched) => {
+      if (entered?.phase !== 'starting') await change(returning(journal, untouched));
+    },
     noteBack: (id) => void note(id, { back: true }).catch(() => undefined),
     leave: (told, containers, phase = 'starting') => change({ phase, told, containers }),
     close: async () => {

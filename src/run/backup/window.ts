@@ -54,6 +54,7 @@ export const copyWhileQuiet = async (
     ...run.context,
     noteEnded: journal.noteEnded,
     noteBack: journal.noteBack,
+    noteReturn: journal.noteReturn,
     lastLook: (at, id, action) => askBeforeQuiet(askingIn(run, at), id, action),
   };
   const early = { holds: await holdsIn(context, plan, needs), begin: () => journal.enter('starting') };

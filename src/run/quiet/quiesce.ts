@@ -3,6 +3,7 @@ import type { Holds } from '../../plan/mounts/holds.ts';
 import type { BackupPlan } from '../../plan/types.ts';
 import type { Need } from '../../stack/order.ts';
 import type { RunContext } from '../context.ts';
+import { noteFirst } from './back/begin.ts';
 import { patientContext } from './back/patience.ts';
 import { gatesOf, type Release, throughGates } from './early.ts';
 import type { Ledger } from './ledger.ts';
@@ -59,6 +60,7 @@ export const whileQuiet = async <T>(
     if (failures.length > 0) throw failures[0];
     return result;
   } catch (error) {
+    await noteFirst(ledger, context.noteReturn);
     throw limit.signal.aborted ? limit.signal.reason : error;
   } finally {
     limit.release();

@@ -1,4 +1,5 @@
 import type { RunContext } from '../context.ts';
+import { isTouched } from './back/begin.ts';
 import { noteDown } from './back/down.ts';
 import { waitHealthy } from './back/health.ts';
 import { bringOneBack } from './back/one.ts';
@@ -11,9 +12,6 @@ import type { WayBack } from './way-back.ts';
 
 /** How often what was brought back is brought back again, because the engine went away over it. */
 const mostRounds = 5;
-
-const isTouched = (entry: LedgerEntry): boolean =>
-  entry.askedAt !== undefined || entry.policyHeld || entry.unsure === true;
 
 /** Those that nothing was done to, or that an engine has started by itself: they may not be healthy yet. */
 const awaitedByOthers = (way: WayBack, ledger: Ledger, touched: readonly LedgerEntry[]) => {

@@ -5,7 +5,8 @@ import { messageOf } from '../../base/errors.ts';
 import type { DataState, Emit, Phase, Warning } from '../../base/events.ts';
 import type { Engine } from '../../docker/engine.ts';
 import type { RunContext } from '../context.ts';
-import type { Journal } from '../journal.ts';
+import { type Journal, returning, writeJournal } from '../journal.ts';
+import { noteFirst } from '../quiet/back/begin.ts';
 import { defaultEngineMs, patientContext } from '../quiet/back/patience.ts';
 import { type Ledger, newLedger } from '../quiet/ledger.ts';
 import { bringBack } from '../quiet/start.ts';
@@ -67,6 +68,10 @@ export interface Recovered {
   readonly data?: DataState;
 }
 
+/** Of a recovery that is killed between a start and what comes after it, the next one has to know. */
+const hasMoreThanStarts = ({ containers, wayBack }: Journal): boolean =>
+  wayBack.postStart?.length !== 0 || containers.some(({ stateBefore }) => stateBefore === 'paused');
+
 /**
  * Brings back what a run has left down, unless its data is half restored. Each container is judged first: what has
  * come back, or was somebody else's since, is left alone.
@@ -75,6 +80,7 @@ export const bringContainersBack = async (
   journal: Journal,
   context: RunContext,
   data: SettledData | undefined,
+  note: (journal: Journal) => Promise<void> = async () => undefined,
 ): Promise<Ledger> => {
   const ledger = newLedger(journal.containers);
   if (!mayBeQuiet(journal) || ledger.size === 0) return ledger;
@@ -85,6 +91,8 @@ export const bringContainersBack = async (
     if (entry !== undefined) entry.askedAt ??= context.clock.tick();
   }
   if (data?.data === 'half-restored') return leftDown(ledger, data);
+  if (hasMoreThanStarts(journal))
+    await noteFirst(ledger, (untouched) => note({ ...journal, ...returning(journal, untouched) }));
   const postStart = postStartOf(journal, engine, warn);
   await bringBack(context, { ...journal.wayBack, project: journal.project, postStart }, ledger);
   return ledger;
@@ -131,7 +139,10 @@ export const recoverRun = async (
   // Before the services: a hook on the host may be at work on their data. It takes milliseconds.
   await Promise.race([endOrphans(journal.id), pause(orphansMs, undefined, { ref: false })]);
   const settled = await settledData(journal, context, found);
-  const ledger = await bringContainersBack(journal, context, settled);
+  // Where data had to be settled, the journal has been written already, and says so.
+  const note = (to: Journal): Promise<void> =>
+    found === undefined || settled !== undefined ? Promise.resolve() : writeJournal(found.path, to);
+  const ledger = await bringContainersBack(journal, context, settled, note);
   let isClean = true;
   const leftovers = [also, () => tools.engine.removeHolders(journal.id), () => removeTree(journal.folder)];
   for (const clean of leftovers)

@@ -24,7 +24,8 @@ import { type Restoring, restoreWindow } from './window.ts';
 /** From the first effect to the last service that is back. */
 const work = async (restoring: Restoring): Promise<void> => {
   const { run, opened, plan, enter } = restoring;
-  const context = { ...run.context, noteEnded: opened.journal.noteEnded, noteBack: opened.journal.noteBack };
+  const { noteEnded, noteBack, noteReturn } = opened.journal;
+  const context = { ...run.context, noteEnded, noteBack, noteReturn };
   try {
     const holder = await makeHolder(context, plan.window, run.id);
     const warm = await copyWarm(run, enter);

@@ -7,6 +7,7 @@ import type { RunContext } from '../context.ts';
 import type { OpenedRun } from '../course/open.ts';
 import type { Enter } from '../course/phase.ts';
 import type { JournalRestore } from '../journal.ts';
+import { noteFirst } from '../quiet/back/begin.ts';
 import { patientContext } from '../quiet/back/patience.ts';
 import type { Ledger, LedgerEntry } from '../quiet/ledger.ts';
 import { bringBack } from '../quiet/start.ts';
@@ -172,7 +173,8 @@ export const restoreWindow = async (
     watching.abort();
     if (state.data === 'half-restored') await leaveDown(patient, restoring);
     else {
-      if (state.data !== 'untouched') await enterStart(restoring);
+      if (state.data === 'untouched') await noteFirst(ledger, context.noteReturn);
+      else await enterStart(restoring);
       await bringBack(patient, wayBackOf(window, needs), notYetBack(restoring));
     }
   }

@@ -36,12 +36,12 @@ const isStopping = (
 };
 
 /**
- * The dead run was on its way back (and perhaps still copying), and has started this one (or somebody else has): what comes after a
+ * The dead run was on its way back (and perhaps still copying, or it had failed in an earlier phase), and has started this one (or somebody else has): what comes after a
  * start may be missing, its `post_start` hooks, its health, the freeze it was found in. All that is done
  * again; the start itself is none, it runs.
  */
 const wasStartedOnTheWayBack = (journal: Journal, entry: LedgerEntry, now: ContainerDetails): boolean =>
-  journal.phase === 'starting' &&
+  (journal.phase === 'starting' || journal.returning === true) &&
   journal.told === undefined &&
   entry.container.action === 'stop' &&
   now.state === 'running';

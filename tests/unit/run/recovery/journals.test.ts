@@ -74,6 +74,23 @@ describe('a journal', () => {
     await journal.close();
   });
 
+  it('tells that the way back has begun in a phase before, and who has no part in it', async () => {
+    const { process: _process, ...first } = deadJournal(backups);
+    const [{ id } = { id: '' }] = first.containers;
+    const journal = await openJournal(path, first);
+    await journal.enter('stopping');
+    await journal.noteReturn([id]);
+    expect(await found()).toMatchObject({
+      journal: { phase: 'stopping', returning: true, containers: [{ id, back: true }] },
+    });
+    await journal.close();
+    const good = await openJournal(path, first);
+    await good.enter('starting');
+    await good.noteReturn([id]);
+    expect((await found()) as object).not.toHaveProperty('journal.returning');
+    await good.close();
+  });
+
   it('of an older or a newer program of the same version is read: what is not known is ignored', async () => {
     const journal = deadJournal(backups);
     const { postStart: _none, ...wayBack } = journal.wayBack;

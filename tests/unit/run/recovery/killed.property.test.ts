@@ -4,7 +4,12 @@ import { systemClock } from '../../../../src/base/clock.ts';
 import type { Engine } from '../../../../src/docker/engine.ts';
 import { planBackup } from '../../../../src/plan/backup.ts';
 import type { RunContext } from '../../../../src/run/context.ts';
-import { type Journal, type JournalContainer, journalContainers } from '../../../../src/run/journal.ts';
+import {
+  type Journal,
+  type JournalContainer,
+  journalContainers,
+  returning,
+} from '../../../../src/run/journal.ts';
 import { newLedger } from '../../../../src/run/quiet/ledger.ts';
 import { whileQuiet } from '../../../../src/run/quiet/quiesce.ts';
 import { wayBackOf } from '../../../../src/run/quiet/way-back.ts';
@@ -17,11 +22,25 @@ import { instanceWith, stackFrom } from '../../../support/stack-builder.ts';
 
 type Drawn = typeof anyStack extends fc.Arbitrary<infer T> ? T : never;
 
+/** What goes wrong before the kill, if anything: then the run is on its way back in whatever phase it was. */
+interface Fault {
+  readonly where: 'nowhere' | 'stop' | 'work';
+  /** The stop or freeze that fails, counted from 0. */
+  readonly at: number;
+}
+
+const anyFault: fc.Arbitrary<Fault> = fc.record({
+  where: fc.constantFrom<Fault['where']>('nowhere', 'stop', 'work'),
+  at: fc.nat(3),
+});
+
 /** Before which call of the run the kill comes, and whether that call still reaches the engine. */
 interface Kill {
   readonly at: number;
   readonly arrives: boolean;
 }
+
+const anyKill = (most: number): fc.Arbitrary<Kill> => fc.record({ at: fc.nat(most), arrives: fc.boolean() });
 
 /** The engine as a process sees it that is killed at a call: no answer ever comes. */
 const mortal = (engine: Engine, { at, arrives }: Kill, onDeath: () => void): Engine => {
@@ -43,12 +62,15 @@ const mortal = (engine: Engine, { at, arrives }: Kill, onDeath: () => void): Eng
 };
 
 /** Runs the window of a backup until it is killed or over; the engine, and the journal as it was then. */
-const killedRun = async ({ modes, sketches }: Drawn, kill: Kill) => {
+const killedRun = async ({ modes, sketches }: Drawn, fault: Fault, kill: Kill) => {
   const observed = stackFrom(sketches);
   const plan = planBackup(instanceWith({ services: modes }), observed, new Map());
+  let stops = 0;
+  let isAlive = true;
   const memory = memoryEngine(
     observed.containers.map((one) => one.details),
-    () => false,
+    ({ call }) =>
+      isAlive && fault.where === 'stop' && (call === 'stop' || call === 'pause') && stops++ === fault.at,
   );
   const before = memory.states();
   const containers = journalContainers(plan);
@@ -72,43 +94,69 @@ const killedRun = async ({ modes, sketches }: Drawn, kill: Kill) => {
     signal: new AbortController().signal,
     noteEnded: async (id) => note(id, { ended: true }),
     noteBack: (id) => note(id, { back: true }),
+    noteReturn: async (untouched) => {
+      if (journal.phase !== 'starting') journal = { ...journal, ...returning(journal, untouched) };
+    },
     warn: () => undefined,
   };
   const work = async (): Promise<void> => {
     journal = { ...journal, phase: 'copying' };
     await new Promise((resolve) => setImmediate(resolve));
+    if (fault.where === 'work') throw new Error('the work failed');
     journal = { ...journal, phase: 'starting' };
   };
-  const over = whileQuiet(context, plan, ledger, needs, work).then(() => true);
+  const over = whileQuiet(context, plan, ledger, needs, work).then(
+    () => true,
+    () => true,
+  );
   const isOver = await Promise.race([over, death.promise.then(() => false)]);
+  isAlive = false;
   return { memory, before, needs, journal: () => journal, isOver };
 };
 
-const recover = async (engine: Engine, journal: Journal) =>
-  bringContainersBack(
-    journal,
-    {
-      engine,
-      local: true,
-      clock: systemClock,
-      emit: () => undefined,
-      signal: new AbortController().signal,
-      warn: () => undefined,
-    },
-    undefined,
-  );
+/** A recovery by this journal, and what it makes of it. */
+const recover = async (engine: Engine, found: Journal) => {
+  let journal = found;
+  const context: RunContext = {
+    engine,
+    local: true,
+    clock: systemClock,
+    emit: () => undefined,
+    signal: new AbortController().signal,
+    warn: () => undefined,
+  };
+  const note = async (to: Journal): Promise<void> => {
+    journal = to;
+  };
+  const over = bringContainersBack(found, context, undefined, note);
+  return { over, journal: () => journal };
+};
+
+/** A recovery that is killed, unless it is over before. */
+const killedRecovery = async (engine: Engine, journal: Journal, kill: Kill): Promise<Journal> => {
+  const death = Promise.withResolvers<void>();
+  const recovery = await recover(mortal(engine, kill, death.resolve), journal);
+  await Promise.race([recovery.over, death.promise]);
+  return recovery.journal();
+};
 
 describe('a run that is killed at any call, and recovered', () => {
   it('leaves everything as it was, each container started once, after what it needs', async () => {
     let killed = 0;
+    let onTheWay = 0;
     const property = fc.asyncProperty(
       anyStack,
-      fc.record({ at: fc.nat(60), arrives: fc.boolean() }),
-      async (stack, kill) => {
-        const { memory, before, needs, journal, isOver } = await killedRun(stack, kill);
+      anyFault,
+      anyKill(60),
+      fc.option(anyKill(30)),
+      async (stack, fault, kill, second) => {
+        const { memory, before, needs, journal: found, isOver } = await killedRun(stack, fault, kill);
         if (isOver) return;
         killed++;
-        const ledger = await recover(memory.engine, journal());
+        if (found().returning) onTheWay++;
+        const journal = second === null ? found() : await killedRecovery(memory.engine, found(), second);
+        const recovery = await recover(memory.engine, journal);
+        const ledger = await recovery.over;
         expect([...ledger.values()].filter((entry) => entry.down !== undefined)).toEqual([]);
         const starts: string[] = [];
         for (const [id, was] of before) {
@@ -122,11 +170,12 @@ describe('a run that is killed at any call, and recovered', () => {
           if (starts.includes(from) && starts.includes(to)) expect(at(to)).toBeLessThan(at(from));
 
         const once = memory.states();
-        await recover(memory.engine, journal());
+        await (await recover(memory.engine, recovery.journal())).over;
         expect(memory.states()).toEqual(once);
       },
     );
     await fc.assert(property, { numRuns: 2000 });
     expect(killed).toBeGreaterThan(500);
+    expect(onTheWay).toBeGreaterThan(50);
   }, 60_000);
 });

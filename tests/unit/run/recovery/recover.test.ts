@@ -144,6 +144,11 @@ describe('recovery', () => {
     expect(await cut.recover()).toMatchObject({ calls: [], states: { box: 'paused no' } });
     const whole = recovering({ now: [{ id: 'box', state: 'exited' }], journal: { containers: [frozen(0)] } });
     expect((await whole.recover()).calls).toEqual(['start box', 'pause box']);
+    const failed = recovering({
+      now: [{ id: 'box', state: 'running' }],
+      journal: { phase: 'stopping', returning: true, containers: [frozen(9)] },
+    });
+    expect((await failed.recover()).states).toEqual({ box: 'paused no' });
     // In any other phase whoever started it was somebody else.
     const theirs = recovering({
       now: [{ id: 'box', state: 'running' }],
