@@ -33,6 +33,7 @@ const of = (times: Times, way: Way): number => median(times.get(way) ?? []);
 const targets = [
   { title: 'all ÷ rsync', way: ways.ownAll, peer: ways.rsyncAll, most: 1.2 },
   { title: '1 % ÷ all with `cp -a`', way: ways.ownPart, peer: ways.copyAll, most: 0.15 },
+  { title: '1 % in pages ÷ all with `cp -a`', way: ways.ownScattered, peer: ways.copyAll, most: 0.15 },
 ] as const;
 
 const reportOf = (times: Times): { readonly text: string; readonly met: boolean } => {
@@ -70,7 +71,14 @@ const bench = async (): Promise<void> => {
     say(`${size.files} files, ${size.bytes} bytes, ${rounds} rounds`);
     await new Promise((done) => setTimeout(done, 100)); // younger files count as changed
     const source = await snapshotOf(live, join(folder, 'snapshot'));
-    const place: Place = { source, live, fresh: join(folder, 'fresh'), scale, signal };
+    const place: Place = {
+      source,
+      live,
+      fresh: join(folder, 'fresh'),
+      kept: join(folder, 'kept'),
+      scale,
+      signal,
+    };
     const times: Times = new Map();
     const all: readonly Way[] = Object.values(ways);
     for (let round = 0; round < rounds; round++)

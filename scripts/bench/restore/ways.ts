@@ -4,6 +4,7 @@ import { type BackSource, putBack } from '../../../src/copy/back/back.ts';
 import { database } from '../nights/sets/database.ts';
 import { changePages, pageBytes } from '../nights/sets/set.ts';
 import { run } from '../run.ts';
+import { knowledgeOf } from './snapshot.ts';
 
 /** What a turn works with. */
 export interface Place {
@@ -14,6 +15,10 @@ export interface Place {
   readonly fresh: string;
   readonly scale: number;
   readonly signal: AbortSignal;
+  /** A folder for what the safety snapshot of a turn knows of `live`. */
+  readonly kept: string;
+  /** The same, of the turn under way. */
+  known?: BackSource;
 }
 
 /** One way to have the data back. `prepare` is not counted. */
@@ -46,8 +51,14 @@ const damageFiles = async ({ live }: Place, round: number): Promise<void> => {
 const rsync = (place: Place, to: string): Promise<unknown> =>
   run(['rsync', '-aHAXS', '--delete', `${treeOf(place.source)}/`, `${to}/`], { signal: place.signal });
 
-const back = async ({ source, signal }: Place, path: string): Promise<void> => {
-  await putBack(source, { kind: 'host', path }, { signal });
+const back = async ({ source, signal }: Place, path: string, known?: BackSource): Promise<void> => {
+  await putBack(source, { kind: 'host', path }, { signal, ...(known && { known }) });
+};
+
+/** A restore begins with a safety snapshot, some time after the damage. It is not counted: it can be left out. */
+const keepPresent = async (place: Place): Promise<void> => {
+  await new Promise((done) => setTimeout(done, 100));
+  place.known = await knowledgeOf(place.live, place.kept, place.source);
 };
 
 export const ways = {
@@ -70,12 +81,18 @@ export const ways = {
   },
   ownPart: {
     title: '1 % with stack-backup',
-    prepare: damageFiles,
-    restore: (place) => back(place, place.live),
+    prepare: async (place, round) => {
+      await damageFiles(place, round);
+      await keepPresent(place);
+    },
+    restore: (place) => back(place, place.live, place.known),
   },
   ownScattered: {
     title: '1 % with stack-backup, half of it pages all over a large file',
-    prepare: ({ live, scale }, round) => database.change(live, scale, round + 1),
-    restore: (place) => back(place, place.live),
+    prepare: async (place, round) => {
+      await database.change(place.live, place.scale, round + 1);
+      await keepPresent(place);
+    },
+    restore: (place) => back(place, place.live, place.known),
   },
 } as const satisfies Readonly<Record<string, Way>>;

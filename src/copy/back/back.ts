@@ -113,10 +113,11 @@ export const planBack = (
 /**
  * Makes one target what the snapshot has of one mount, or of some paths in it: writes what differs, removes
  * what the snapshot does not have, and looks at all of it again at the end, content and metadata. Nobody may
- * use the target meanwhile. No file of it is written into: a new one takes its place, so whoever shares the
- * old one keeps it. Killed or failed half-way, it can be called again and goes on. Rejects with
- * `verify-failed` (the snapshot is damaged, or means harm), `copy-failed` (the target does not take it),
- * `interrupted`. It is not flushed to disk.
+ * use the target meanwhile. No file of it is written into where it lies: a new one takes its place, so
+ * whoever shares the old one keeps it, or a large one that nobody shares is patched aside (`Patcher`). Killed
+ * or failed half-way, it can be called again and goes on. Rejects with `verify-failed` (the snapshot is
+ * damaged, or means harm), `copy-failed` (the target does not take it), `interrupted`. It is not flushed to
+ * disk.
  */
 export const putBack = async (
   source: BackSource,

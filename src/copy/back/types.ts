@@ -32,6 +32,11 @@ export interface BackOptions {
   readonly paths?: readonly Buffer[];
   /** Make device nodes. Without it a snapshot that would need one made is refused. */
   readonly devices?: boolean;
+  /**
+   * A snapshot that was just made of the target, nobody having written to that since: files that it knows need
+   * not be read to find out what is in them.
+   */
+  readonly known?: BackSource;
   readonly signal?: AbortSignal;
   /** Told the bytes written so far, of `BackPlan.bytes`. */
   readonly onProgress?: (bytes: number) => void;

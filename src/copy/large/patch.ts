@@ -23,7 +23,7 @@ export interface Patched {
 }
 
 /** Reads as much as the buffer holds; less only at the end of the file. */
-const fill = async (file: FileHandle, buffer: Buffer, position: number): Promise<number> => {
+export const fill = async (file: FileHandle, buffer: Buffer, position: number): Promise<number> => {
   let done = 0;
   while (done < buffer.length) {
     const { bytesRead } = await file.read(buffer, done, buffer.length - done, position + done);
@@ -34,7 +34,7 @@ const fill = async (file: FileHandle, buffer: Buffer, position: number): Promise
 };
 
 /** Where the blocks that differ begin and end, neighbours as one. What the old one lacks differs unless it is zeros. */
-function* runsOf(is: Buffer, was: Buffer): Generator<readonly [number, number], void, void> {
+export function* runsOf(is: Buffer, was: Buffer): Generator<readonly [number, number], void, void> {
   let from = -1;
   for (let at = 0; at < is.length; at += blockBytes) {
     const block = is.subarray(at, at + blockBytes);

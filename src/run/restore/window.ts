@@ -74,7 +74,13 @@ const putDataBack = async (context: RunContext, restoring: Restoring): Promise<v
     mount,
     to: mounts[at] as JournalRestore['mounts'][number],
   }));
-  await putAll(context, { run: run.id, folder: plan.folder, puts, devices: plan.devices });
+  const { path, manifest } = state;
+  await putAll(context, {
+    ...{ run: run.id, folder: plan.folder, puts, devices: plan.devices },
+    ...(path === undefined || manifest === undefined
+      ? {}
+      : { known: { folder: path, mounts: manifest.mounts } }),
+  });
 };
 
 /** The databases run, and nobody who uses them, while the dumps are loaded. */

@@ -1,13 +1,13 @@
 import { join } from 'node:path';
 import { sideBySide } from '../../../snapshot/entries/compare.ts';
 import { type RecordEntry, readRecords } from '../../../snapshot/entries/records.ts';
-import { type HashRequest, hashFiles } from '../../../snapshot/hashing.ts';
 import { isBelow } from '../../changes/paths.ts';
 import { refused } from '../trouble.ts';
 import type { BackOptions, BackSource } from '../types.ts';
 import type { Narrowing } from '../wanted/narrow.ts';
-import { rootedAt, type Wanted } from '../wanted/wanted.ts';
+import type { Wanted } from '../wanted/wanted.ts';
 import { marksOf } from './attributes.ts';
+import { contentIs, Doubted } from './content.ts';
 import type { Decisions } from './decisions.ts';
 import { judge, TargetLinks } from './judge.ts';
 import { Pile } from './pile.ts';
@@ -30,8 +30,8 @@ export interface Comparison {
 /** What a walk alone cannot tell. */
 interface Doubts {
   /** Files whose content has to be read; `owner`: whose owner or mode differs besides. */
-  readonly content: Pile;
-  readonly owner: Pile;
+  readonly content: Doubted;
+  readonly owner: Doubted;
   /** Entries that are equal but for attributes, which nobody has looked at yet. */
   readonly attributes: Pile;
 }
@@ -84,8 +84,8 @@ class Sorter {
     });
     if (likeness === 'same') this.#decisions.same();
     else if (likeness === 'metadata') this.#decisions.folder(wanted);
-    if (likeness === 'owner') this.#doubts.owner.add(wanted);
-    if (likeness === 'likely' && wanted.type === 'file') this.#doubts.content.add(wanted);
+    if (likeness === 'owner') this.#doubts.owner.add(wanted, found);
+    if (likeness === 'likely' && wanted.type === 'file') this.#doubts.content.add(wanted, found);
     if (likeness === 'metadata' || (likeness === 'likely' && wanted.type !== 'file'))
       this.#doubts.attributes.add(wanted);
     if (likeness !== 'other') return;
@@ -128,23 +128,6 @@ class Sorter {
   }
 }
 
-/** Reads the files of a pile in the target. Resolves with those that are not what the snapshot has. */
-const contentIs = async (
-  pile: Pile,
-  { target, wanted, options }: Comparison,
-  tell: (entry: RecordEntry, isEqual: boolean) => void,
-): Promise<void> => {
-  if (pile.count === 0) return;
-  const { root, at } = rootedAt(target, wanted);
-  const requests = async function* (): AsyncGenerator<readonly HashRequest<RecordEntry>[], void, void> {
-    for await (const batch of pile.entries())
-      yield batch.map((item) => ({ item, path: Buffer.from(at(item.path)), size: item.size }));
-  };
-  const hashing = options.signal === undefined ? {} : { signal: options.signal };
-  for await (const results of hashFiles(root, requests(), hashing))
-    for (const { item, sha256 } of results) tell(item, sha256 === item.sha256);
-};
-
 /** Entries at a time whose attributes are asked for. */
 const attributeBatch = 20_000;
 
@@ -182,8 +165,8 @@ const attributesAre = async (
 export const compare = async (comparison: Comparison, decisions: Decisions): Promise<void> => {
   const { work } = comparison;
   const doubts: Doubts = {
-    content: new Pile(join(work, 'content')),
-    owner: new Pile(join(work, 'content-owner')),
+    content: new Doubted(join(work, 'content')),
+    owner: new Doubted(join(work, 'content-owner')),
     attributes: new Pile(join(work, 'attributes')),
   };
   const owned = new Pile(join(work, 'owner-attributes'));

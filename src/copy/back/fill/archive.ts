@@ -14,7 +14,7 @@ import type { Staging } from '../place/staging.ts';
 import { refused } from '../trouble.ts';
 import type { BackSource } from '../types.ts';
 import type { Wanted } from '../wanted/wanted.ts';
-import type { Filler } from './filler.ts';
+import type { FillGround, Filler } from './filler.ts';
 import { Findings } from './findings.ts';
 import { Members } from './members.ts';
 import { Picked } from './picked.ts';
@@ -46,7 +46,7 @@ export class ArchiveFiller implements Filler {
     this.#wanted = wanted;
   }
 
-  async *batches(staging: Staging, signal: AbortSignal | undefined): AsyncGenerator<Batch, void, void> {
+  async *batches({ staging, signal }: FillGround): AsyncGenerator<Batch, void, void> {
     if (this.#make.count === 0) return;
     const made = new PathSet();
     for await (const batch of this.#make.entries()) {

@@ -1,4 +1,5 @@
 import type { RecordEntry } from '../../../snapshot/entries/records.ts';
+import type { FolderWalk } from '../place/folder-walk.ts';
 import type { Attributes } from '../place/headers.ts';
 import type { Batch } from '../place/place.ts';
 import type { Staging } from '../place/staging.ts';
@@ -7,10 +8,19 @@ import type { Staging } from '../place/staging.ts';
 export const batchBytes = 256 * 1024 * 1024;
 export const batchEntries = 16_384;
 
+/** Where what is put back is made, and where it goes. */
+export interface FillGround {
+  /** The target: its absolute path, and a walk of it. */
+  readonly top: string;
+  readonly target: FolderWalk;
+  readonly staging: Staging;
+  readonly signal: AbortSignal | undefined;
+}
+
 /** Where the bytes of a mount come from. */
 export interface Filler {
   /** Makes what has to be made in the staging, a batch at a time; each has to be put in place before the next. */
-  batches(staging: Staging, signal: AbortSignal | undefined): AsyncIterable<Batch>;
+  batches(ground: FillGround): AsyncIterable<Batch>;
   /** Whether the content of an entry of a batch is what the index says. */
   isContent(entry: RecordEntry, sha256: string): boolean;
   /** Of these entries of the snapshot, in their order, whether each has extended attributes or an ACL. */

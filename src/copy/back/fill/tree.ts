@@ -16,7 +16,8 @@ import type { Staging } from '../place/staging.ts';
 import { refused, stuck } from '../trouble.ts';
 import type { BackSource } from '../types.ts';
 import type { Wanted } from '../wanted/wanted.ts';
-import { batchBytes, batchEntries, type Filler } from './filler.ts';
+import { batchBytes, batchEntries, type Filler, type FillGround } from './filler.ts';
+import { Patcher } from './patcher.ts';
 
 /** Names of so many files, each as long as can be, fit an argument list. */
 const mostArguments = 64;
@@ -78,11 +79,14 @@ export class TreeFiller implements Filler {
     this.#tree = join(source.folder, source.mount.path);
   }
 
-  async *batches(staging: Staging, signal: AbortSignal | undefined): AsyncGenerator<Batch, void, void> {
+  async *batches(ground: FillGround): AsyncGenerator<Batch, void, void> {
+    const { staging, signal } = ground;
     if (this.#make.count === 0) return;
     this.#make.close();
     await sortRecords(this.#make.file, signal);
     using tree = new FolderWalk(this.#tree);
+    const own = { tree: this.#tree, snapshot: tree, wanted: this.#wanted, make: this.#make };
+    const patcher = await Patcher.open({ ...own, ...ground });
     let entries: RecordEntry[] = [];
     let bytes = 0;
     for await (const batch of this.#make.entries())
@@ -91,6 +95,11 @@ export class TreeFiller implements Filler {
         const name = entry.path.toString('latin1');
         if ((this.#wanted.links.get(name)?.names[0] ?? name) !== name) continue;
         if (entry.type !== 'dir') assertAsIndexed(entry, tree, this.#source.mount.name);
+        const patched = await patcher.patched(entry);
+        if (patched !== undefined) {
+          yield patched;
+          continue;
+        }
         entries.push(entry);
         bytes += entry.type === 'file' ? entry.size : 0;
         if (bytes < batchBytes && entries.length < batchEntries) continue;

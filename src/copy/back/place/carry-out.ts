@@ -25,7 +25,7 @@ const fill = async (
   const placer = new Placer(target, staging, source.mount.name);
   await using hasher = new FileHasher(staging.path, signal === undefined ? {} : { signal });
   let done = 0;
-  for await (const batch of filler.batches(staging, signal)) {
+  for await (const batch of filler.batches({ top: decided.target, target, staging, signal })) {
     done += await check(batch, staging.walk, hasher, decided);
     placer.place(batch);
     onProgress?.(done);

@@ -12,6 +12,8 @@ export interface Batch {
   readonly name: string;
   /** Folders are not made there, except those that something lies in. */
   readonly entries: readonly RecordEntry[];
+  /** Each byte of it was read again already, and is what the index says. */
+  readonly isProved?: true;
 }
 
 /** Folders before what lies in them, and neighbours together. */

@@ -23,6 +23,8 @@ export interface PutWork {
   readonly folder: string;
   readonly puts: readonly Put[];
   readonly devices: boolean;
+  /** A snapshot that was just made of what is overwritten. */
+  readonly known?: { readonly folder: string; readonly mounts: readonly ManifestMount[] };
 }
 
 const targetPath = (at: number): string => `/data/${at}`;
@@ -63,12 +65,19 @@ const makeMissing = async (folder: string, mount: ManifestMount, source: string)
   await writeFile(source, '', { flag: 'a', mode: 0o600 });
 };
 
+/** What was just kept of a target. */
+const knownOf = ({ known }: PutWork, to: JournalPutBack) => {
+  const mount = known?.mounts.find(({ kind, name }) => kind === to.kind && name === to.name);
+  return known === undefined || mount === undefined ? {} : { known: { folder: known.folder, mount } };
+};
+
 const putOne = async (
   context: RunContext,
-  { folder, devices }: PutWork,
+  work: PutWork,
   { mount, to }: Put,
   target: BackTarget,
 ): Promise<void> => {
+  const { folder, devices } = work;
   const from = context.clock.tick();
   const about = { mount: to.name, bytes: mount.bytes, entries: mount.entries };
   context.emit({ type: 'copy-started', ...about });
@@ -76,6 +85,7 @@ const putOne = async (
     if (to.kind === 'bind' && to.created) await makeMissing(folder, mount, to.source);
     const result = await putBack({ folder, mount }, target, {
       devices,
+      ...knownOf(work, to),
       signal: context.signal,
       onProgress: (bytes) => context.emit({ type: 'copy-progress', mount: to.name, bytes }),
       ...(to.paths === undefined ? {} : { paths: to.paths.map((path) => Buffer.from(path, 'base64')) }),
