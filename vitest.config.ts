@@ -13,6 +13,9 @@ const matrix = 'tests/faults/boundaries.test.ts';
 /** Measures how long something takes: alone, at the very end. */
 const measuring = 'tests/faults/back-in-time.test.ts';
 
+/** What all faults came to: after everything. */
+const table = 'tests/faults/table.test.ts';
+
 /** Random trees on real file systems: a minute by itself, so `npm run check` goes without. */
 const copying = 'tests/unit/copy/{back,large,warm}/**/*.test.ts';
 
@@ -57,7 +60,7 @@ export default defineConfig({
         test: {
           name: 'faults',
           include: ['tests/faults/**/*.test.ts'],
-          exclude: [matrix, measuring],
+          exclude: [matrix, measuring, table],
           ...onEngine,
         },
       },
@@ -69,6 +72,7 @@ export default defineConfig({
         extends: true,
         test: { name: 'measuring', include: [measuring], sequence: { groupOrder: 2 }, ...onEngine },
       },
+      { extends: true, test: { name: 'table', include: [table], sequence: { groupOrder: 3 }, ...onEngine } },
     ],
   },
 });

@@ -6,6 +6,7 @@ import { delimiter, dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { makeSnapshot, volumeTask } from '../support/made-snapshot.ts';
+import { bookOf } from '../support/reliability/book.ts';
 import { repository } from '../support/tool.ts';
 
 const execute = promisify(execFile);
@@ -111,6 +112,7 @@ test('the guardian stands by in less than 60 MB, and goes when it is dismissed',
   const peak = Number(/^VmHWM:\s+(\d+) kB$/m.exec(status)?.[1]) * 1024;
   expect(peak).toBeGreaterThan(10e6);
   expect(peak).toBeLessThan(60e6);
+  bookOf('guardian').measured('memory of the guardian that stands by', peak / 1e6);
 });
 
 test('a program in TypeScript gets the types of a manifest', async () => {

@@ -17,6 +17,7 @@ import { docker } from '../support/containers.ts';
 import { type Gate, gateIn } from '../support/gate.ts';
 import { guardiansOf } from '../support/guardians.ts';
 import { newestJournal } from '../support/journal.ts';
+import { bookOf } from '../support/reliability/book.ts';
 import {
   type ContainerEvent,
   type ContainerState,
@@ -26,6 +27,8 @@ import {
   watchEvents,
 } from '../support/scratch.ts';
 import { until } from '../support/until.ts';
+
+const book = bookOf('early');
 
 /**
  * `db` ← `app`, which also reads what `slow` writes · `slow` ← `after` · `frozen` writes to db's volume ·
@@ -73,14 +76,7 @@ describe('services whose data are copied must come back while those of others ar
       composeText(services, { volumes: Object.fromEntries(['db', 'app', 'slow'].map((name) => [name, {}])) }),
     );
     backups = join(stack.folder, 'backups');
-    await writeConfig(stack.folder, {
-      box: {
-        project: stack.project,
-        warm: false,
-        incremental: false,
-        services: { frozen: { quiesce: 'pause' } },
-      },
-    });
+    await configure({});
     gate = await gateIn(stack.folder);
     await chmod(await stack.write('bin/cp', slowCp(join(stack.folder, 'gate.fifo'))), 0o755);
     await stack.up('slow');
@@ -98,6 +94,16 @@ describe('services whose data are copied must come back while those of others ar
     expect(await leftoversIn(backups)).toEqual([]);
   });
 
+  const configure = (more: object): Promise<void> =>
+    writeConfig(stack.folder, {
+      box: {
+        project: stack.project,
+        warm: false,
+        incremental: false,
+        services: { frozen: { quiesce: 'pause' } },
+        ...more,
+      },
+    });
   const backup = () =>
     spawnTool(['box'], {
       cwd: stack.folder,
@@ -176,6 +182,41 @@ describe('services whose data are copied must come back while those of others ar
     expect(exitCode).toBe(130);
     for (const service of ['db', 'app', 'slow', 'after']) expect(countOf(events, service, 'start')).toBe(1);
     expect(countOf(events, 'frozen', 'unpause')).toBe(1);
+  });
+
+  /** A machine that has much else to do may need the second limit to have anything back before it is reached. */
+  it('and those that were kept down, when limits.max_downtime is reached', async () => {
+    const made = (await snapshotsIn(backups)).length;
+    let isHalfWay = false;
+    for (const limit of ['5s', '40s']) {
+      await configure({ limits: { max_downtime: limit } });
+      await using watch = await watchEvents(stack.project);
+      await using tool = backup();
+      isHalfWay = await Promise.race([
+        appIsBack().then(
+          () => true,
+          () => false,
+        ),
+        tool.ended.then(() => false),
+      ]);
+      const { exitCode, stderr } = await tool.ended;
+      const events = await watch.end();
+      expect(exitCode, stderr).toBe(1);
+      for (const service of ['db', 'app', 'slow', 'after']) expect(countOf(events, service, 'start')).toBe(1);
+      expect(countOf(events, 'frozen', 'unpause')).toBe(1);
+      expect(await snapshotsIn(backups)).toHaveLength(made);
+      const record = await lastRun(backups);
+      expect(record).toMatchObject({ outcome: 'failed', error: { code: 'timeout' }, down: [] });
+      expect(lasting(await stack.ps())).toEqual(before);
+      const { downtimeMs } = record;
+      if (isHalfWay)
+        book.survived('limits.max_downtime reached when some are back already', [
+          { backMs: downtimeMs - Number.parseInt(limit, 10) * 1000 },
+        ]);
+      if (isHalfWay) break;
+    }
+    await configure({});
+    expect(isHalfWay).toBe(true);
   });
 
   it('and when the tool is killed, the others; what has become of those that were back is left alone', async () => {

@@ -15,6 +15,7 @@ import {
 } from '../support/backups.ts';
 import { docker } from '../support/containers.ts';
 import { gateIn } from '../support/gate.ts';
+import { bookOf } from '../support/reliability/book.ts';
 import {
   type ContainerState,
   runTool,
@@ -24,6 +25,8 @@ import {
 } from '../support/scratch.ts';
 import { backUpWith, backupsOf, isAtWork, meddleWith, type Trial } from '../support/trial.ts';
 import { until } from '../support/until.ts';
+
+const book = bookOf('trouble');
 
 const stateOf = (all: readonly ContainerState[], service: string): string | undefined =>
   all.find((one) => one.service === service)?.state;
@@ -132,6 +135,7 @@ describe('somebody else changes the stack during the copy', () => {
       'base running',
       'top running',
     ]);
+    book.survived('container removed, or put in the place of another, during the copy', [{}]);
   });
 
   it('must bring the others back when one was removed, and name that one', async () => {
@@ -142,6 +146,7 @@ describe('somebody else changes the stack during the copy', () => {
     expect(trial.ended.stderr).toContain(`${stack.project}-base-1 could not be brought back`);
     expect(trial.made).toEqual([]);
     expect(trial.after.map(({ service, state }) => `${service} ${state}`)).toEqual(['top running']);
+    book.survived('container removed, or put in the place of another, during the copy', [{}]);
   });
 
   it('must fail when the data of a volume is gone, and start whatever can be started', async () => {

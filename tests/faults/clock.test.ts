@@ -11,10 +11,13 @@ import {
   writeConfig,
 } from '../support/backups.ts';
 import { gateIn } from '../support/gate.ts';
+import { bookOf } from '../support/reliability/book.ts';
 import { runTool, type ScratchStack, scratchStack, spawnTool } from '../support/scratch.ts';
 import { backupsOf } from '../support/trial.ts';
 import { livingBy, turn } from '../support/turned-clock.ts';
 import { until } from '../support/until.ts';
+
+const book = bookOf('clock');
 
 const hours = 60 * 60 * 1000;
 const minute = 60 * 1000;
@@ -102,6 +105,10 @@ describe('a clock that somebody turns during the run', () => {
     expect((await runTool(['show', 'it'], { cwd: stack.folder })).stdout).toContain(
       basename(made.at(-1) ?? ''),
     );
+    book.survived(
+      'clock turned back or forward, up to 300 days',
+      turns.map(() => ({})),
+    );
   });
 
   it.each([
@@ -117,6 +124,7 @@ describe('a clock that somebody turns during the run', () => {
     const last = (await readHistory(backups)).at(-1);
     expect(last).toMatchObject({ outcome: 'failed', error: { code: 'died' } });
     expect(last?.totalMs).toBeGreaterThanOrEqual(0);
+    book.survived('clock turned back or forward, up to 300 days', [{}]);
   });
 
   it('must not let a run be taken for dead that is at work', async () => {
@@ -137,5 +145,6 @@ describe('a clock that somebody turns during the run', () => {
     // Of that, and of the snapshots from the future, the person is told.
     expect((await tool.ended).exitCode).toBe(3);
     expect((await readHistory(backups)).at(-1)?.warnings).toMatchObject([{ code: 'clock-behind' }]);
+    book.survived('clock turned back or forward, up to 300 days', [{}, {}]);
   });
 });

@@ -2,10 +2,12 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { composeText, hostHook, lasting, writeConfig } from '../support/backups.ts';
-import { rowOf } from '../support/reliability.ts';
+import { bookOf } from '../support/reliability/book.ts';
 import { type ScratchStack, scratchStack, spawnTool } from '../support/scratch.ts';
 import { backUpWith, isAtWork, type Trial } from '../support/trial.ts';
 import { until } from '../support/until.ts';
+
+const book = bookOf('hooks');
 
 /** One service that ends at once, always restarted. */
 const smallStack = async (): Promise<ScratchStack> => {
@@ -80,7 +82,7 @@ describe.concurrent('a hook that does not end', () => {
     expect(trial.record.downtimeMs).toBeLessThan(20_000);
     for (const name of ['hook', 'child']) expect(await isAtWork(await pidIn(stack, name))).toBe(false);
     expect((await backUpWith(stack, {})).ended.exitCode).toBe(0);
-    console.log(rowOf('Hook deaf to TERM', [{ backMs: trial.record.downtimeMs }]));
+    book.survived('hook deaf to TERM', [{ backMs: trial.record.downtimeMs }]);
   });
 
   it('must be ended in a container, with what it has started there', async () => {
@@ -95,6 +97,7 @@ describe.concurrent('a hook that does not end', () => {
     const inside = await stack.compose('exec', '-T', 'db', 'sh', '-c', 'cat /proc/[0-9]*/cmdline');
     expect(inside).not.toContain('trap');
     expect((await backUpWith(stack, {})).ended.exitCode).toBe(0);
+    book.survived('hook deaf to TERM', [{}]);
   });
 
   it('must not keep an interrupted run from bringing the services back', async () => {
@@ -106,10 +109,13 @@ describe.concurrent('a hook that does not end', () => {
     await using tool = spawnTool(['it'], { cwd: stack.folder });
     for (const name of ['hook', 'child'])
       await until('it is deaf', async () => (await pidIn(stack, name).catch(() => 0)) > 0);
+    const from = Date.now();
     tool.kill('SIGTERM');
     expect((await tool.ended).exitCode).toBe(143);
+    const backMs = Date.now() - from;
     expect(lasting(await stack.ps())).toEqual(before);
     for (const name of ['hook', 'child']) expect(await isAtWork(await pidIn(stack, name))).toBe(false);
+    book.survived('hook deaf to TERM', [{ backMs }]);
   });
 });
 
@@ -123,6 +129,7 @@ describe.concurrent('a hook that leaves a process behind', () => {
     const child = await pidIn(stack, 'child');
     expect(await isAtWork(child)).toBe(true); // it was the user's wish
     process.kill(child, 'SIGKILL');
+    book.survived('hook leaves a process with its output open', [{}]);
   });
 
   it('must not pass for a whole dump when that process could still write to it', async () => {
@@ -135,6 +142,7 @@ describe.concurrent('a hook that leaves a process behind', () => {
     expect(trial.record.error?.message).toContain('a process that it left behind holds its output open');
     expectAsBefore(trial);
     expect(trial.made).toEqual([]);
+    book.survived('hook leaves a process with its output open', [{}]);
   });
 
   it('must be over when it has ended, in a container', async () => {
@@ -142,5 +150,6 @@ describe.concurrent('a hook that leaves a process behind', () => {
     const trial = await backUpWith(stack, { hooks: [inService('leaving', leaving('/told'), {})] });
     expect(trial.ended.exitCode, trial.ended.stderr).toBe(0);
     expectAsBefore(trial);
+    book.survived('hook leaves a process with its output open', [{}]);
   });
 });

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Journal } from '../../src/run/journal.ts';
 import type { RunRecord } from '../../src/run/record.ts';
 import { guardiansOf } from '../support/guardians.ts';
+import { bookOf } from '../support/reliability/book.ts';
 import {
   type ContainerState,
   runTool,
@@ -13,6 +14,8 @@ import {
   states,
 } from '../support/scratch.ts';
 import { until } from '../support/until.ts';
+
+const book = bookOf('killed');
 
 /**
  * `db` ← `app` (starts when db is healthy) ← `net` (shares app's network); `idle` is frozen by its user,
@@ -197,6 +200,7 @@ instances:
     const journal = JSON.parse(await readFile(join(folder, name ?? ''), 'utf8')) as Journal;
     const odd = {
       'truncated.json': JSON.stringify(journal).slice(0, 100),
+      'corrupted.json': JSON.stringify(journal).replace('"containers":[{', '"containers":[\u0000'),
       'future.json': JSON.stringify({ ...journal, version: 2 }),
       'elsewhere.json': JSON.stringify({
         ...journal,
@@ -214,7 +218,7 @@ instances:
     const tried = await runTool(['recover'], { cwd: stack.folder });
     // Nothing was recovered, but somebody has to look into those that cannot be used.
     expect(tried).toMatchObject({ exitCode: 3, stdout: 'nothing to recover\n' });
-    for (const file of ['truncated.json', 'future.json', 'elsewhere.json'])
+    for (const file of ['truncated.json', 'corrupted.json', 'future.json', 'elsewhere.json'])
       expect(tried.stderr).toContain(file);
     expect(await states(stack.project)).toEqual(down);
     expect((await journals()).toSorted()).toEqual([...Object.keys(odd), name].toSorted());
@@ -224,5 +228,10 @@ instances:
     expect(lasting(await states(stack.project))).toEqual(lasting(before));
     expect((await journals()).toSorted()).toEqual(Object.keys(odd).toSorted());
     expect(await guardians()).toEqual([]);
+    const kind = 'journal truncated, corrupted, of the future, of another engine';
+    book.survived(
+      kind,
+      Object.keys(odd).map(() => ({})),
+    );
   });
 });

@@ -2,8 +2,11 @@ import { basename } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readHistory } from '../../src/catalog/history.ts';
 import { composeText, lasting, leftoversIn, snapshotsIn, writeConfig } from '../support/backups.ts';
+import { bookOf } from '../support/reliability/book.ts';
 import { runTool, type ScratchStack, scratchStack, watchEvents } from '../support/scratch.ts';
 import { backUpWith, backupsOf, meddleWith } from '../support/trial.ts';
+
+const book = bookOf('races');
 
 const service = {
   image: 'debian:bookworm-slim',
@@ -60,6 +63,7 @@ describe('runs that are started at the same moment', () => {
           .map(({ service: name }) => name)
           .sort(),
       ).toEqual(['app', 'db']);
+    book.survived('run started four times at once', [{}]);
   });
 
   it('must not be in the way of those of other projects, in the same backups folder', async () => {
@@ -79,6 +83,7 @@ describe('runs that are started at the same moment', () => {
     const lines = (await readHistory(backups)).slice(-2);
     expect(lines.map(({ path }) => path).sort()).toEqual(made);
     expect(await leftoversIn(backups)).toEqual([]);
+    book.survived('runs of two projects at once, in one backups folder', [{}]);
   });
 });
 
@@ -102,6 +107,7 @@ describe.concurrent('a stack that somebody else changes as a whole during the co
       expect(trial.after.map(({ id, state }) => ({ id, state }))).toEqual(wanted);
       expect(trial.after.map(({ restartPolicy }) => restartPolicy)).toEqual(['no', 'always']);
       expect((await backUpWith(stack, {})).ended.exitCode).toBe(0);
+      book.survived('stack restarted, recreated, taken down and up during the copy', [{}]);
     },
   );
 });

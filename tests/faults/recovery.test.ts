@@ -18,6 +18,7 @@ import { builtProgram } from '../support/built.ts';
 import { docker } from '../support/containers.ts';
 import { type Gate, gateIn } from '../support/gate.ts';
 import { killGuardians } from '../support/guardians.ts';
+import { bookOf } from '../support/reliability/book.ts';
 import {
   type ContainerState,
   runTool,
@@ -27,6 +28,8 @@ import {
 } from '../support/scratch.ts';
 import { backupsOf } from '../support/trial.ts';
 import { until } from '../support/until.ts';
+
+const book = bookOf('recovery');
 
 const secret = 'pw-0f-a-hook';
 
@@ -301,10 +304,13 @@ describe('what a killed run has left', () => {
         () => undefined,
       );
     await until('all is quiet', async () => (await phase()) === 'while-stopped');
+    const from = Date.now();
     terminal.kill('SIGKILL');
     await until('the run is over', async () => (await leftoversIn(backups)).length === 0);
+    const backMs = Date.now() - from;
     expect(await states()).toEqual(lasting(before));
     expect(await lastRecord()).toMatchObject({ outcome: 'interrupted' });
     await expect(access(temporariesPath(backups))).resolves.toBeUndefined();
+    book.survived('terminal closed', [{ backMs }]);
   });
 });

@@ -14,6 +14,7 @@ import {
 import { docker } from '../support/containers.ts';
 import { guardiansOf, killGuardians } from '../support/guardians.ts';
 import { type HeldSync, heldSync } from '../support/held-sync.ts';
+import { bookOf } from '../support/reliability/book.ts';
 import {
   type ContainerState,
   type RunningTool,
@@ -23,6 +24,8 @@ import {
   spawnTool,
 } from '../support/scratch.ts';
 import { until } from '../support/until.ts';
+
+const book = bookOf('restore');
 
 /** `app` needs `db`; `ice` uses the data of `db` and is frozen by its user, `off` was stopped. */
 const services = {
@@ -77,6 +80,15 @@ describe('a restore that is broken off', () => {
     return record;
   };
 
+  const expectRecovered = async (data: string, version: string): Promise<void> => {
+    const from = Date.now();
+    const recovered = await runTool(['recover'], { cwd: stack.folder });
+    const backMs = Date.now() - from;
+    expect(recovered.exitCode, recovered.stderr).toBe(0);
+    await expectSettled(data, version);
+    book.survived('restore: SIGKILL of tool and guardian, then `recover`', [{ backMs }]);
+  };
+
   beforeAll(async () => {
     stack = await scratchStack(composeText(services, { volumes: { one: {}, two: {} } }));
     backups = join(stack.folder, 'backups');
@@ -109,8 +121,11 @@ describe('a restore that is broken off', () => {
     running.kill('SIGKILL');
     await running.ended;
     await sync.release();
+    const from = Date.now();
     await until('the guardian is done', async () => (await guardiansOf(backups)).length === 0);
+    const backMs = Date.now() - from;
     await expectSettled('rolled-back', 'new');
+    book.survived('restore: SIGKILL of the tool', [{ backMs }]);
   });
 
   it('must be undone by recover when tool and guardian are killed half-way', async () => {
@@ -120,9 +135,7 @@ describe('a restore that is broken off', () => {
     expect(down.map(({ state }) => state)).toEqual(['exited', 'exited', 'exited']);
     // Whoever is started by hand on half of it is stopped first, and started again on whole data.
     await docker('start', await stack.container('db'));
-    const recovered = await runTool(['recover'], { cwd: stack.folder });
-    expect(recovered.exitCode, recovered.stderr).toBe(0);
-    await expectSettled('rolled-back', 'new');
+    await expectRecovered('rolled-back', 'new');
   });
 
   it('must leave the data alone when both are killed before the first write', async () => {
@@ -130,9 +143,7 @@ describe('a restore that is broken off', () => {
     await using running = restore();
     await sync.held();
     await killBoth(running);
-    const recovered = await runTool(['recover'], { cwd: stack.folder });
-    expect(recovered.exitCode, recovered.stderr).toBe(0);
-    await expectSettled('untouched', 'new');
+    await expectRecovered('untouched', 'new');
   });
 
   it('must be undone when it is interrupted half-way', async () => {
@@ -140,8 +151,11 @@ describe('a restore that is broken off', () => {
     running.kill('SIGINT');
     await running.line(/setting the data back/);
     await sync.release();
+    const from = Date.now();
     expect((await running.ended).exitCode).toBe(130);
+    const backMs = Date.now() - from;
     await expectSettled('rolled-back', 'new');
+    book.survived('restore: SIGINT', [{ backMs }]);
   });
 
   it('must be gone on with where an error comes half-way and nothing was kept', async () => {
@@ -149,10 +163,13 @@ describe('a restore that is broken off', () => {
     await using running = restore('--no-safety');
     await running.line(/setting the data back/);
     await sync.release();
+    const from = Date.now();
     const { exitCode, stderr } = await running.ended;
+    const backMs = Date.now() - from;
     expect({ exitCode, stderr }).toMatchObject({ exitCode: 3 });
     const { warnings } = await expectSettled('restored', 'old');
     expect(warnings.map(({ code }) => code)).toEqual(expect.arrayContaining(['no-safety', 'gone-forward']));
+    book.survived('restore: disk fails with EIO', [{ backMs }]);
   });
 
   it('must keep everything down, and say so, while the data can be brought to neither end', async () => {
@@ -174,5 +191,6 @@ describe('a restore that is broken off', () => {
     const again = await runTool(['recover'], { cwd: stack.folder });
     expect(again.exitCode, again.stderr).toBe(0);
     await expectSettled('restored', 'old');
+    book.survived('restore: neither the old data nor the new can be had', [{}]);
   });
 });

@@ -7,18 +7,18 @@ import { ChecksumWriter } from '../../src/snapshot/checksums.ts';
 import { hostHook, leftoversIn, snapshotsIn } from '../support/backups.ts';
 import { type Attempt, type DiskStack, diskStack } from '../support/disk-stack.ts';
 import { type Level, rounds, victimOf } from '../support/fullness.ts';
-import { rowOf } from '../support/reliability.ts';
+import { bookOf } from '../support/reliability/book.ts';
 import { runTool } from '../support/scratch.ts';
+
+const book = bookOf('storage-full');
 
 describe('a backups disk that gets full after the checks', () => {
   const stacks: DiskStack[] = [];
-  const full: Attempt[] = [];
 
   beforeAll(async () => {
     stacks.push(...(await Promise.all([0, 1].map(() => diskStack({ mib: 32, inodes: 512 })))));
   });
   afterAll(async () => {
-    console.log(rowOf('Backups disk full', full));
     await Promise.all(stacks.map((one) => one[Symbol.asyncDispose]()));
   });
 
@@ -64,9 +64,9 @@ describe('a backups disk that gets full after the checks', () => {
       const settled = await Promise.allSettled([tryLevels(one, false, cold), tryLevels(two, true, warm)]);
       for (const each of settled) if (each.status === 'rejected') throw each.reason;
       const attempts = settled.flatMap((each) => (each.status === 'fulfilled' ? each.value : []));
-      full.push(...attempts);
       expect(attempts.map(victimOf)).toEqual(expect.arrayContaining([...expected]));
       expect(attempts.map(({ phase }) => phase)).toEqual(expect.arrayContaining([...phases]));
+      book.survived('backups disk full', attempts);
     },
   );
 
@@ -104,7 +104,7 @@ describe('a backups disk that gets full after the checks', () => {
     for (const [which, one] of stacks.entries())
       await expectFull(one, attempts[which] as Attempt, 'has no inodes left');
     expect(attempts.map(victimOf)).toEqual(['journal', 'copy']);
-    console.log(rowOf('Backups disk without inodes', attempts));
+    book.survived('backups disk without inodes', attempts);
   });
 
   it('must do so when the data has grown, and when a dump is larger than the disk', async () => {
@@ -131,7 +131,7 @@ describe('a backups disk that gets full after the checks', () => {
     });
     expect(dumped.events.filter((event) => event.type === 'container')).toEqual([]);
     await inData('rm /data/grown')();
-    console.log(rowOf('Data or a dump larger than the free space', [grown, dumped]));
+    book.survived('data or a dump larger than the free space', [grown, dumped]);
   });
 
   it('must make a good snapshot as soon as there is room again, after all of that', async () => {
@@ -155,5 +155,6 @@ describe('a backups disk that gets full after the checks', () => {
     expect(await runTool(['verify', made ?? ''])).toMatchObject({ exitCode: 0 });
     await one.expectNextGood();
     expect(await readHistory(one.backups)).toHaveLength(known + 1);
+    book.survived('no room for the history', [{}]);
   });
 });

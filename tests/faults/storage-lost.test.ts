@@ -8,9 +8,11 @@ import { leftoversIn } from '../support/backups.ts';
 import { type Attempt, type DiskStack, diskStack } from '../support/disk-stack.ts';
 import { guardiansOf } from '../support/guardians.ts';
 import { type LoopDisk, loopDisk } from '../support/loop-disk.ts';
-import { rowOf } from '../support/reliability.ts';
+import { bookOf } from '../support/reliability/book.ts';
 import { until } from '../support/until.ts';
 import { fingerprint } from '../support/untouched.ts';
+
+const book = bookOf('storage-lost');
 
 const phases = ['before-stop', 'while-stopped', 'after-start'] as const;
 
@@ -63,7 +65,7 @@ describe('a backups disk that is lost during the run', () => {
         expect(attempt.warnings).toContain('history-unwritten');
       },
     );
-    console.log(rowOf('Backups disk with I/O errors', attempts));
+    book.survived('backups disk fails with EIO', attempts);
   });
 
   it('must be survived when it becomes read-only', async () => {
@@ -80,7 +82,7 @@ describe('a backups disk that is lost during the run', () => {
         expect(await leftoversIn(one.backups)).toHaveLength(2);
       },
     );
-    console.log(rowOf('Backups disk becomes read-only', attempts));
+    book.survived('backups disk becomes read-only', attempts);
   });
 
   it('must be survived when it is unmounted, with nothing written underneath', async () => {
@@ -112,7 +114,7 @@ describe('a backups disk that is lost during the run', () => {
         expect(await leftoversIn(one.backups)).toHaveLength(2);
       },
     );
-    console.log(rowOf('Backups disk unmounted', attempts));
+    book.survived('backups disk unmounted', attempts);
   });
 
   it('must not keep the services down when the tool is killed at the same time', async () => {
@@ -141,7 +143,7 @@ describe('a backups disk that is lost during the run', () => {
       expect(runs.filter((line) => line.startsWith(`${run}`))).toEqual([`${run} failed`]);
       return { backMs };
     });
-    console.log(rowOf('Backups disk lost and the tool killed at once', await Promise.all(tried)));
+    book.survived('backups disk lost and the tool killed at once', await Promise.all(tried));
   });
 
   it('must not take a flush for done that was not', async () => {
@@ -185,6 +187,6 @@ describe('a source on a disk that fails during the copy', () => {
       error: { code: 'copy-failed' },
     });
     await one.expectNextGood();
-    console.log(rowOf('Source disk with I/O errors', [attempt]));
+    book.survived('source disk fails with EIO', [attempt]);
   });
 });

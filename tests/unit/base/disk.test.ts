@@ -1,4 +1,15 @@
-import { mkdir, readdir, readFile, stat, statfs, symlink, writeFile } from 'node:fs/promises';
+import {
+  type FileHandle,
+  mkdir,
+  open,
+  readdir,
+  readFile,
+  readlink,
+  stat,
+  statfs,
+  symlink,
+  writeFile,
+} from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import {
@@ -35,6 +46,28 @@ describe('atomicWrite', () => {
     expect(await modeOf(path)).toBe(0o644);
     expect(await readFile(path)).toEqual(Buffer.from([0xff, 0]));
     expect(await readdir(folder)).toEqual(['file']);
+  });
+
+  it('flushes the file before it has its name, and the folder when it has it', async () => {
+    const path = join(folder, 'file');
+    await writeFile(path, 'old');
+    const handle = await open(path, 'r');
+    const kind = Object.getPrototypeOf(handle) as FileHandle;
+    await handle.close();
+    const { sync } = kind;
+    const flushed: string[] = [];
+    kind.sync = async function (this: FileHandle) {
+      const name = await readlink(`/proc/self/fd/${this.fd}`);
+      const content = (await this.stat()).isFile() ? await readFile(name, 'utf8') : 'folder';
+      flushed.push(`${content}, with ${await readFile(path, 'utf8')} under the name`);
+      return sync.call(this);
+    };
+    try {
+      await atomicWrite(path, 'new');
+    } finally {
+      kind.sync = sync;
+    }
+    expect(flushed).toEqual(['new, with old under the name', 'folder, with new under the name']);
   });
 
   it('leaves the old content and no debris when it fails', async () => {

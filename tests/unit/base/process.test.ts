@@ -46,7 +46,8 @@ describe('a program that leaves another one behind with its output open', () => 
     const pid = Number(stdout.toString());
     expect(await isAtWork(pid)).toBe(true);
     expect(await signalMarked(marker, 'SIGKILL')).toBeGreaterThan(0);
-    await until('it is gone', async () => !(await isAtWork(pid)), 30_000);
-    expect(await signalMarked(marker, 'SIGKILL')).toBe(0);
+    await until('it is gone', async () => !(await isAtWork(pid)));
+    // What it has started is on its way out still, on a busy machine.
+    await until('nobody carries it', async () => (await signalMarked(marker, 'SIGKILL')) === 0);
   });
 });
