@@ -341,10 +341,10 @@ describe('hooks that give trouble', () => {
     ['its own timeout', { timeout: '1s' }, {}, 'did not end within 1'],
     ['the limit of the downtime', {}, { limits: { max_downtime: '6s' } }, 'limits.max_downtime'],
   ])(
-    'must end one that hangs in the window at %s, with its children',
+    'must end one that hangs in the window, deaf to TERM, at %s, with its children',
     async (_name, more, settings, said) => {
       const pids = join(stack.folder, 'pids');
-      const hangs = ['sh', '-c', 'sleep 1000 & echo $$ $! >"$1"; wait', 'sh', pids];
+      const hangs = ['sh', '-c', 'trap "" TERM; sleep 1000 & echo $$ $! >"$1"; wait', 'sh', pids];
       const trial = await backUpWith(stack, {
         ...settings,
         hooks: [hostHook('hangs', hangs, more), tells()],
@@ -360,6 +360,7 @@ describe('hooks that give trouble', () => {
       const [shell = 0, child = 0] = (await readFile(pids, 'utf8')).split(' ').map(Number);
       expect(await isAtWork(shell)).toBe(false);
       await until('its child has ended', async () => !(await isAtWork(child)), 5_000);
+      book.survived('hook deaf to TERM', [{ backMs: trial.record.downtimeMs }]);
     },
   );
 
