@@ -24,6 +24,8 @@ import {
   spawnTool,
 } from '../support/scratch.ts';
 import { until } from '../support/until.ts';
+import { faultAt } from './boundaries/inject/boundaries.ts';
+import { observe } from './boundaries/observe.ts';
 
 const book = bookOf('restore');
 
@@ -156,6 +158,19 @@ describe('a restore that is broken off', () => {
     const backMs = Date.now() - from;
     await expectSettled('rolled-back', 'new');
     book.survived('restore: SIGINT', [{ backMs }]);
+  });
+
+  it('must be undone when both are killed while it is being undone', async () => {
+    await sync.at(folders.get('two') ?? '', 'fail', { file: fileIn('two'), holds: 'old' });
+    const fault = {
+      kind: 'SIGKILL of tool and guardian, then `recover`',
+      at: 'after naming backups/.stack-backup/runs/<run>.json rolling-back',
+    } as const;
+    const command = ['restore', snapshot, '--yes', '--no-verify'];
+    const { trace, ended } = await observe({ stack, names: {} }, command, fault, sync.env);
+    expect(faultAt(trace), ended.stdout + ended.stderr).toBeDefined();
+    await sync.release();
+    await expectRecovered('rolled-back', 'new');
   });
 
   it('must be gone on with where an error comes half-way and nothing was kept', async () => {

@@ -22,9 +22,10 @@ export const eventsOf = (stdout: string): readonly RunEvent[] =>
 
 /** Runs the tool under observation, and with a fault when there is one. */
 export const observe = async (
-  { stack, names }: FaultStack,
+  { stack, names }: Pick<FaultStack, 'stack' | 'names'>,
   command: readonly string[],
   fault?: Fault,
+  env: Readonly<Record<string, string>> = {},
 ): Promise<Observed> => {
   const trace = join(stack.folder, 'trace');
   await rm(trace, { force: true });
@@ -36,7 +37,7 @@ export const observe = async (
   };
   await using tool = spawnTool([...command, '--json'], {
     cwd: stack.folder,
-    env: { [orderVariable]: JSON.stringify(order), NODE_OPTIONS: `--import=${builtInject}` },
+    env: { ...env, [orderVariable]: JSON.stringify(order), NODE_OPTIONS: `--import=${builtInject}` },
   });
   const ended = await tool.ended;
   // A command that has nothing to do passes no boundary.
