@@ -188,7 +188,7 @@ describe('services whose data are copied must come back while those of others ar
   it('and those that were kept down, when limits.max_downtime is reached', async () => {
     const made = (await snapshotsIn(backups)).length;
     let isHalfWay = false;
-    for (const limit of ['5s', '40s']) {
+    for (const limit of ['8s', '60s']) {
       await configure({ limits: { max_downtime: limit } });
       await using watch = await watchEvents(stack.project);
       await using tool = backup();
