@@ -14,7 +14,7 @@ import type { Staging } from '../place/staging.ts';
 import { refused } from '../trouble.ts';
 import type { BackSource } from '../types.ts';
 import type { Wanted } from '../wanted/wanted.ts';
-import type { FillGround, Filler } from './filler.ts';
+import type { Filler, FillGround } from './filler.ts';
 import { Findings } from './findings.ts';
 import { Members } from './members.ts';
 import { Picked } from './picked.ts';
