@@ -14,3 +14,23 @@ export const isDue = (drills: readonly DrillRecord[], everyMs: number, now: Date
     .map(({ finished }) => Date.parse(finished));
   return good.length === 0 || now.getTime() - Math.max(...good) > everyMs;
 };
+
+/** How the last drill of a snapshot ended. */
+export interface Drilled {
+  readonly ok: boolean;
+  /** ISO 8601. */
+  readonly at: string;
+  /** From its files, or from its dumps alone. */
+  readonly data: DrillRecord['data'];
+}
+
+/** The word on each snapshot, by its folder name, from lines of the history (oldest first). Those that were broken off say nothing. */
+export const drilledOf = (records: Iterable<HistoryRecord>): ReadonlyMap<string, Drilled> => {
+  const known = new Map<string, Drilled>();
+  for (const record of records)
+    if (isDrill(record) && record.outcome !== 'interrupted') {
+      const { snapshot, outcome, finished, data } = record;
+      known.set(snapshot, { ok: outcome === 'passed', at: finished, data });
+    }
+  return known;
+};

@@ -1,12 +1,13 @@
 import { readFile } from 'node:fs/promises';
 import { errnoOf } from '../base/errors.ts';
 import type { DrillRecord } from '../run/drill/record.ts';
+import type { IntoRecord } from '../run/into/record.ts';
 import type { RunRecord } from '../run/record.ts';
 import { historyPath } from '../snapshot/layout.ts';
 import type { VerifyRecord } from './verified.ts';
 
 /** One line of the history, of whatever kind. */
-export type HistoryRecord = RunRecord | VerifyRecord | DrillRecord;
+export type HistoryRecord = RunRecord | VerifyRecord | DrillRecord | IntoRecord;
 
 const parsed = (line: string): HistoryRecord | undefined => {
   try {

@@ -1,5 +1,6 @@
 import { printable } from '../base/text/printable.ts';
 import { readCatalog } from '../catalog/catalog.ts';
+import { drilledOf } from '../catalog/drilled.ts';
 import { readRecords } from '../catalog/history.ts';
 import { type ListRow, renderList } from '../catalog/render/list.ts';
 import { verifiedOf } from '../catalog/verified.ts';
@@ -28,12 +29,13 @@ export const list = async (world: World, instances: readonly string[]): Promise<
   return 0;
 };
 
-/** The snapshots of a folder, with what is known of them from those who verified them. */
+/** The snapshots of a folder, with what is known of them from those who verified or drilled them. */
 const rowsOf = async (backups: string): Promise<readonly ListRow[]> => {
-  const verified = verifiedOf(await readRecords(backups).catch(() => []));
+  const records = await readRecords(backups).catch(() => []);
+  const [verified, drilled] = [verifiedOf(records), drilledOf(records)];
   return (await readCatalog(backups)).map((entry) => {
-    const verification = verified.get(entry.name);
-    return verification === undefined ? entry : { ...entry, verification };
+    const [verification, drill] = [verified.get(entry.name), drilled.get(entry.name)];
+    return { ...entry, ...(verification && { verification }), ...(drill && { drill }) };
   });
 };
 

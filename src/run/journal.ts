@@ -70,6 +70,15 @@ export interface JournalRestore {
   readonly data?: DataState;
 }
 
+/** What the history tells of a restore into a new project that died. */
+export interface JournalInto {
+  /** Of the new project, absolute. */
+  readonly folder: string;
+  /** Whose snapshot it is, and its absolute path. */
+  readonly instance?: string;
+  readonly from?: string;
+}
+
 /**
  * What a run leaves on disk before its first effect, so that whoever finds it can bring the services back.
  * Removed when the run has ended with everything in place.
@@ -81,8 +90,8 @@ export interface Journal {
   readonly drill?: JournalDrill;
   /** Of a restore only. */
   readonly restore?: JournalRestore;
-  /** Of a restore into a new project only: its folder, absolute. */
-  readonly into?: { readonly folder: string };
+  /** Of a restore into a new project only. */
+  readonly into?: JournalInto;
   readonly id: string;
   readonly instance: string;
   readonly project: string;

@@ -3,6 +3,7 @@ import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:net';
 import { basename, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { readRecords } from '../../src/catalog/history.ts';
 import { leftoversIn, newestManifest, writeConfig } from '../support/backups.ts';
 import { docker, randomName } from '../support/containers.ts';
 import { must } from '../support/odd-tree.ts';
@@ -42,6 +43,13 @@ volumes:
   data: { labels: { shop.kind: ledger } }
 `;
 
+  /** What the history tells of restores into new projects. */
+  const remembered = async (): Promise<readonly string[]> =>
+    (await readRecords(join(stack.folder, 'backups'))).flatMap((record) =>
+      record.kind === 'into' && record.instance === 'app'
+        ? [[record.outcome, record.error?.code].filter(Boolean).join(' ')]
+        : [],
+    );
   const into = (project: string, ...more: readonly string[]): Promise<ToolResult> =>
     runTool(['restore', 'app@latest', '--into', project, '--yes', ...more], { cwd: stack.folder });
 
@@ -119,6 +127,7 @@ volumes:
     const failed = await into(copy, '--values', ours, '--compose-file', broken);
     expect(failed.exitCode, failed.stderr).toBe(1);
     await nothingOf(copy);
+    expect(await remembered()).toEqual(['failed restore-failed']);
     const args = [
       'restore',
       'app@latest',
@@ -139,11 +148,13 @@ volumes:
     expect(await made(copy)).not.toEqual([]);
     await runTool(['recover'], { cwd: stack.folder });
     await nothingOf(copy);
+    expect(await remembered()).toEqual(['failed restore-failed', 'failed died']);
   });
 
   it('makes a second stack that shares nothing with the first', async () => {
     const ended = await into(copy, '--values', ours, '--compose-file', elsewhere);
     expect(ended.exitCode, ended.stderr).toBe(0);
+    expect((await remembered()).at(-1)).toBe('complete');
     expect(
       await inside(copy, 'sh', '-c', 'cat /data/rows /files/note; cat /anonymous/x; stat -c %u:%g /data'),
     ).toBe('row\na noteloose\n12:34');

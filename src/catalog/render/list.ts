@@ -5,10 +5,11 @@ import { type Cell, type Column, naturalWidth, table } from '../../base/text/tab
 import type { Line } from '../../base/text/tone.ts';
 import type { Manifest } from '../../snapshot/types.ts';
 import type { CatalogEntry } from '../catalog.ts';
+import type { Drilled } from '../drilled.ts';
 import type { Verified } from '../verified.ts';
 
-/** A snapshot and, where somebody looked, how its last verification ended. */
-export type ListRow = CatalogEntry & { readonly verification?: Verified };
+/** A snapshot and, where somebody looked, how its last verification and its last drill ended. */
+export type ListRow = CatalogEntry & { readonly verification?: Verified; readonly drill?: Drilled };
 
 interface ListColumn extends Column {
   readonly title: string;
@@ -41,6 +42,15 @@ const verified = ({ verification }: ListRow, now: Date): Cell => {
   return { text: percent === undefined ? ago(at, now) : `${percent}% ${ago(at, now)}`, tone: 'good' };
 };
 
+const drilled = ({ drill }: ListRow, now: Date): Cell => {
+  if (drill === undefined) return { text: '-', tone: 'quiet' };
+  const { ok, at, data } = drill;
+  const what = data === 'dumps' ? 'dumps ' : '';
+  return ok
+    ? { text: `${what}${ago(at, now)}`, tone: 'good' }
+    : { text: `FAILED ${what}${ago(at, now)}`, tone: 'bad' };
+};
+
 const columns: readonly ListColumn[] = [
   { title: 'SNAPSHOT', dispensable: 0, cell: ({ name }) => name },
   { title: 'TYPE', dispensable: 4, cell: fromManifest((manifest) => manifest.type) },
@@ -65,12 +75,16 @@ const columns: readonly ListColumn[] = [
   },
   { title: 'OUTCOME', dispensable: 0, cell: outcome },
   { title: 'VERIFIED', dispensable: 1, cell: verified },
+  { title: 'DRILLED', dispensable: 1, cell: drilled },
 ];
 
 /** All columns that have something to say, or those of them that fit: a name that is cut cannot be typed. */
 const fitting = (rows: readonly ListRow[], width: number, now: Date): readonly ListColumn[] => {
-  const isVerified = rows.some(({ verification }) => verification !== undefined);
-  const kept = columns.filter(({ title }) => isVerified || title !== 'VERIFIED');
+  const unused = new Set([
+    ...(rows.some(({ verification }) => verification !== undefined) ? [] : ['VERIFIED']),
+    ...(rows.some(({ drill }) => drill !== undefined) ? [] : ['DRILLED']),
+  ]);
+  const kept = columns.filter(({ title }) => !unused.has(title));
   const wanted = (): number =>
     naturalWidth(
       rows.map((row) => kept.map(({ cell }) => cell(row, now))),

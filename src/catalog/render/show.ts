@@ -37,6 +37,7 @@ const head = (manifest: Manifest, path: string | undefined, width: number): read
       ['started', `${moment(manifest.started)} (${timezone})`],
       ['data as of', moment(manifest.consistent)],
       ['finished', moment(manifest.finished)],
+      ['pinned until', manifest.pinnedUntil === undefined ? undefined : moment(manifest.pinnedUntil)],
       [
         'size',
         `${formatBytes(totals.bytes)} in ${plural(totals.files, 'file')}, ${plural(totals.entries, 'entry', 'entries')}`,

@@ -12,7 +12,9 @@ import type { IntoData, IntoPlan } from '../../plan/into/types.ts';
 import { journalPath, journalsPath, temporariesPath, temporaryPath } from '../../snapshot/layout.ts';
 import type { Manifest, ManifestMount } from '../../snapshot/types.ts';
 import { composeLabel } from '../../stack/labels.ts';
-import { openJournal } from '../journal.ts';
+import { appendHistory } from '../history.ts';
+import { type Journal, openJournal } from '../journal.ts';
+import { type IntoEnd, intoRecord } from './record.ts';
 import { markName, removeProject } from './recover.ts';
 
 export interface IntoTask {
@@ -149,10 +151,10 @@ export const executeInto = async (task: IntoTask, tools: IntoTools): Promise<rea
   const id = `into-${plan.project}-${randomBytes(4).toString('hex')}`;
   for (const path of [backups, journalsPath(backups), temporariesPath(backups)])
     await makePrivateDirectory(path);
-  const journal = await openJournal(journalPath(backups, id), {
+  const first: Omit<Journal, 'process'> = {
     version: 1,
     kind: 'into',
-    into: { folder: plan.folder },
+    into: { folder: plan.folder, instance: manifest.instance, from: task.folder },
     id,
     instance: plan.project,
     project: plan.project,
@@ -164,7 +166,13 @@ export const executeInto = async (task: IntoTask, tools: IntoTools): Promise<rea
     folder: temporaryPath(backups, id),
     containers: [],
     wayBack: { needs: [], awaited: [], known: [], healthMs: 0 },
-  });
+  };
+  const journal = await openJournal(journalPath(backups, id), first);
+  /** It is over, whatever the history can take of it. */
+  const remember = (end: IntoEnd): Promise<void> =>
+    appendHistory(backups, intoRecord(first, end, clock)).catch((error: unknown) =>
+      tools.say(`this run is not in the history: ${messageOf(error)}`),
+    );
   try {
     await makeFolderIn(temporaryPath(backups, id));
     await make(task, tools, id);
@@ -172,6 +180,7 @@ export const executeInto = async (task: IntoTask, tools: IntoTools): Promise<rea
     await rm(join(plan.folder, markName));
     await fsyncDirectory(plan.folder);
     await rm(temporaryPath(backups, id), { recursive: true, force: true });
+    await remember({ problems });
     await journal.close();
     return problems;
   } catch (error) {
@@ -179,6 +188,7 @@ export const executeInto = async (task: IntoTask, tools: IntoTools): Promise<rea
       await engine.removeHolders(id);
       await removeProject(engine, plan.project, plan.folder, id);
       await rm(temporaryPath(backups, id), { recursive: true, force: true });
+      await remember({ thrown: error });
       await journal.close();
     } catch (left) {
       tools.say(`not everything could be removed (${messageOf(left)}): \`stack-backup recover\` tries again`);

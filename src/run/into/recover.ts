@@ -1,12 +1,15 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { removeTree } from '../../base/disk.ts';
+import { StackBackupError } from '../../base/errors.ts';
 import type { Engine } from '../../docker/engine.ts';
 import { composeLabel } from '../../stack/labels.ts';
+import { appendHistory } from '../history.ts';
 import { removeJournal } from '../journal.ts';
 import type { RunRecord } from '../record.ts';
 import type { Found } from '../recovery/journals.ts';
 import { type RecoveryTools, recoverRun } from '../recovery/recover.ts';
+import { intoRecord } from './record.ts';
 
 /** In the folder of a new project until it is complete: whose it is. */
 export const markName = '.stack-backup-into';
@@ -35,7 +38,16 @@ export const recoverInto = async (found: Found, tools: RecoveryTools): Promise<R
     also: () => removeProject(tools.engine, journal.project, journal.into?.folder ?? '', journal.id),
   });
   const finished = context.clock.now();
-  if (isClean) await removeJournal(found.path);
+  const error = {
+    code: 'died',
+    message: `restore --into ${journal.project} died (its process, pid ${journal.process.pid}, was gone); what it had made was removed`,
+  };
+  if (isClean) {
+    const died = new StackBackupError('internal', error.message);
+    const record = { ...intoRecord(journal, { thrown: died }, context.clock), error };
+    await appendHistory(found.backups, record);
+    await removeJournal(found.path);
+  }
   return {
     version: 1,
     run: journal.id,
@@ -47,10 +59,7 @@ export const recoverInto = async (found: Found, tools: RecoveryTools): Promise<R
     started: journal.started,
     finished: finished.toISOString(),
     outcome: 'failed',
-    error: {
-      code: 'died',
-      message: `restore --into ${journal.project} died (its process, pid ${journal.process.pid}, was gone); what it had made was removed`,
-    },
+    error,
     bytes: 0,
     files: 0,
     downtimeMs: 0,

@@ -213,6 +213,25 @@ describe('the list of snapshots', () => {
     `);
   });
 
+  it('tells of the last drill of each, from its files or its dumps', () => {
+    const at = '2026-11-21T07:00:00.000Z';
+    const [first, second, ...others] = rows as readonly [ListRow, ListRow];
+    const drilled = [
+      { ...first, drill: { ok: true, at, data: 'files' } },
+      { ...second, drill: { ok: false, at, data: 'dumps' } },
+      ...others,
+    ] as const;
+    expect(renderList(drilled, { color: false, width: 140, now })).toMatchInlineSnapshot(`
+      "SNAPSHOT              TYPE        CREATED   SIZE  FILES  DOWNTIME  OUTCOME    VERIFIED         DRILLED
+      core-20261120-041500  scheduled   3 d ago  48 MB  1,103      none  complete   3 h ago          2 h ago
+      core-20261121-041500  pre-deploy  5 h ago  48 MB  1,103    12.9 s  1 warning  DAMAGED 1 h ago  FAILED dumps 2 h ago
+      core-20261121-051500                                               damaged    -                -
+
+        ✗ core-20261121-051500: manifest.json is missing: the snapshot is not complete
+      "
+    `);
+  });
+
   it('gives up columns on a narrow terminal, never the name', () => {
     expect(renderList(rows, { color: false, width: 60, now })).toMatchInlineSnapshot(`
       "SNAPSHOT               SIZE  OUTCOME    VERIFIED
@@ -277,6 +296,13 @@ describe('one snapshot', () => {
         · proxy runs with another configuration
       "
     `);
+  });
+
+  it('says until when it is not to be removed', () => {
+    const safety = { ...manifest, pinnedUntil: '2026-11-28T03:15:00.000Z' };
+    expect(renderShow(safety, { color: false, width: 100 })).toMatch(
+      /^ {2}pinned until +2026-11-28 04:15:00$/m,
+    );
   });
 
   it('shows times in UTC where its zone is unknown', () => {
