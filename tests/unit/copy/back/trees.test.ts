@@ -21,8 +21,12 @@ afterEach(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-const snapshotOf = async (live: string, quiet = true): Promise<{ folder: string; mount: ManifestMount }> => {
-  const snapshot = join(folder, 'snapshot');
+const snapshotOf = async (
+  live: string,
+  quiet = true,
+  name = 'snapshot',
+): Promise<{ folder: string; mount: ManifestMount }> => {
+  const snapshot = join(folder, name);
   await mkdir(snapshot);
   const copied = await copyTree(volumeTask('data', live), snapshot, { bytes: 0, quiet });
   const [result] = await completeSnapshot(snapshot, [copied]);
@@ -92,24 +96,32 @@ describe('putting back a tree', { timeout: 90_000 }, () => {
   it('gives the same as a cold copy, whatever was done to the target', async () => {
     let round = 0;
     await fc.assert(
-      fc.asyncProperty(edits(30), edits(30), fc.boolean(), async (first, then, quiet) => {
-        const root = folder;
-        folder = join(root, String(round++));
-        const live = join(folder, 'live');
-        await mkdir(live, { recursive: true });
-        await applyEdits(live, first);
-        const before = await stateOf(live);
-        const source = await snapshotOf(live, quiet);
-        await applyEdits(live, then);
-        const { plan } = await changesOf(source, live);
-        const result = await putBack(source, host(live), { devices: true });
-        expect(await stateOf(live)).toEqual(before);
-        expect(await stateOf(join(source.folder, source.mount.path))).toEqual(before);
-        expect(result).toMatchObject(plan);
-        const { changes } = await changesOf(source, live);
-        expect(changes.filter((one) => !one.startsWith('replaced'))).toEqual([]);
-        folder = root;
-      }),
+      fc.asyncProperty(
+        edits(30),
+        edits(30),
+        fc.boolean(),
+        fc.boolean(),
+        async (first, then, quiet, isKept) => {
+          const root = folder;
+          folder = join(root, String(round++));
+          const live = join(folder, 'live');
+          await mkdir(live, { recursive: true });
+          await applyEdits(live, first);
+          const before = await stateOf(live);
+          const source = await snapshotOf(live, quiet);
+          await applyEdits(live, then);
+          const { plan } = await changesOf(source, live);
+          if (isKept) await clockMovesOn();
+          const kept = isKept ? { known: await snapshotOf(live, true, 'kept') } : {};
+          const result = await putBack(source, host(live), { devices: true, ...kept });
+          expect(await stateOf(live)).toEqual(before);
+          expect(await stateOf(join(source.folder, source.mount.path))).toEqual(before);
+          expect(result).toMatchObject(plan);
+          const { changes } = await changesOf(source, live);
+          expect(changes.filter((one) => !one.startsWith('replaced'))).toEqual([]);
+          folder = root;
+        },
+      ),
       { numRuns: 6, endOnFailure: true },
     );
   });
