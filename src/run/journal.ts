@@ -71,7 +71,7 @@ export interface JournalRestore {
 }
 
 /** What the history tells of a restore into a new project that died. */
-export interface JournalInto {
+interface JournalInto {
   /** Of the new project, absolute. */
   readonly folder: string;
   /** Whose snapshot it is, and its absolute path. */

@@ -60,12 +60,16 @@ export class Patcher {
     const large = await patcher.#large();
     const [first] = large;
     if (first === undefined || (await patcher.#shares(first))) return patcher;
-    const [ours, theirs] = await Promise.all([
-      marksOf(top, wanted.type, large, signal),
-      marksOf(tree, wanted.type, large, signal),
-    ]);
-    for (const [at, { path }] of large.entries())
-      if (ours[at] === false && theirs[at] === false) patcher.#candidates.add(path);
+    try {
+      const [ours, theirs] = await Promise.all([
+        marksOf(top, wanted.type, large, signal),
+        marksOf(tree, wanted.type, large, signal),
+      ]);
+      for (const [at, { path }] of large.entries())
+        if (ours[at] === false && theirs[at] === false) patcher.#candidates.add(path);
+    } catch {
+      signal?.throwIfAborted(); // one that cannot be read is made anew, which tells what is wrong with it
+    }
     return patcher;
   }
 
