@@ -5,6 +5,7 @@ import { atomicWrite, fsyncDirectory, rememberFolder } from '../base/disk.ts';
 import { StackBackupError } from '../base/errors.ts';
 import type { DataState, Outcome, Phase } from '../base/events.ts';
 import type { RestartPolicy, VolumeDetails } from '../docker/engine.ts';
+import type { LoadPlan } from '../hooks/load/types.ts';
 import type { BackupPlan, PlannedContainer } from '../plan/types.ts';
 import type { SnapshotType } from '../snapshot/types.ts';
 import type { WayBack } from './quiet/way-back.ts';
@@ -64,6 +65,8 @@ export interface JournalRestore {
   readonly devices: boolean;
   /** Dumps that are loaded, by their path in the snapshot: `mounts` are those they change. */
   readonly loads?: readonly string[];
+  /** How they are loaded, and under which names the old databases are kept; without their tables. */
+  readonly loading?: readonly LoadPlan[];
   /** Folder name of the safety snapshot in the backups folder, as soon as it is complete. */
   readonly safety?: string;
   /** What became of the data, as soon as it is whole again. */

@@ -1,10 +1,14 @@
 import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { basename } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Manifest } from '../../src/snapshot/types.ts';
-import { leftoversIn, newestManifest } from '../support/backups.ts';
+import { lastRun, leftoversIn, newestManifest } from '../support/backups.ts';
 import { docker } from '../support/containers.ts';
 import { type ExampleStack, startExample } from '../support/example-stack.ts';
-import { runTool } from '../support/scratch.ts';
+import { killGuardians } from '../support/guardians.ts';
+import { newestJournal } from '../support/journal.ts';
+import { runTool, spawnTool } from '../support/scratch.ts';
+import { until } from '../support/until.ts';
 
 /** All snapshots here are of the engine's archives: `restore.test.ts` has those that were read from the disk. */
 describe('a restore from dumps, of the example stack under load', { timeout: 240_000 }, () => {
@@ -86,6 +90,30 @@ print(db.execute("SELECT count(*) FROM orders").fetchone()[0])`;
     expect(undone, undone.stderr).toMatchObject({ exitCode: 0 });
     expect(await databases()).not.toContain('old books');
     await shop.waitForOrders((await shop.orders()) + 1);
+    expect(await leftoversIn(shop.backups)).toEqual([]);
+  });
+
+  it('must leave nothing of the old when it is killed while the services start, once they serve on the new', async () => {
+    await using running = spawnTool(['restore', manifest.snapshot, '--from-dump', '--yes'], {
+      cwd: shop.folder,
+    });
+    const dead = await until('the services start', async () => {
+      const journal = await newestJournal(shop.backups);
+      return journal?.phase === 'starting' ? journal : undefined;
+    });
+    await killGuardians(shop.backups);
+    running.kill('SIGKILL');
+    expect((await running.ended).exitCode).toBe(137);
+    const names = (dead.restore?.loading ?? []).map(({ kept }) => basename(kept));
+    expect(names).toContainEqual(expect.stringMatching(/^shop_before_/));
+    expect(names).toContainEqual(expect.stringMatching(/^app\.db\.before-/));
+    const recovered = await tool('recover');
+    expect(recovered, recovered.stderr).toMatchObject({ exitCode: 3 }); // it died, and is restored
+    expect(await databases()).toEqual(['old books', 'postgres', 'shop', 'template0', 'template1']);
+    expect((await filesOfApp()).filter((name) => /before|loading/.test(name))).toEqual([]);
+    const { restore, warnings } = await lastRun(shop.backups);
+    expect(restore?.data).toBe('restored');
+    expect(warnings.map(({ code }) => code)).not.toContain('old-kept');
     expect(await leftoversIn(shop.backups)).toEqual([]);
   });
 });

@@ -143,6 +143,13 @@ export const recoverRun = async (
   const note = (to: Journal): Promise<void> =>
     found === undefined || settled !== undefined ? Promise.resolve() : writeJournal(found.path, to);
   const ledger = await bringContainersBack(journal, context, settled, note);
+  const data =
+    settled?.data ?? (journal.kind === 'restore' ? (journal.restore?.data ?? 'untouched') : undefined);
+  if (data === 'restored' && found !== undefined && journal.restore?.loading !== undefined) {
+    const { isUnwell, settleDeadLoads } = await import('../restore/data/loaded.ts');
+    const isWell = !isUnwell(warnings, ledger);
+    await settleDeadLoads(journal, context, { local: tools.local, isOurs: found.isOurs, isWell });
+  }
   let isClean = true;
   const leftovers = [also, () => tools.engine.removeHolders(journal.id), () => removeTree(journal.folder)];
   for (const clean of leftovers)
@@ -150,7 +157,5 @@ export const recoverRun = async (
       isClean = false;
       warn({ code: 'leftover', message: messageOf(error) });
     });
-  const data =
-    settled?.data ?? (journal.kind === 'restore' ? (journal.restore?.data ?? 'untouched') : undefined);
   return { context, ledger, warnings, isClean, ...(data === undefined ? {} : { data }) };
 };

@@ -1,4 +1,5 @@
 import { StackBackupError } from '../../base/errors.ts';
+import { isUnwell, oldKept } from './data/loaded.ts';
 import { settleLoads } from './loads.ts';
 import type { Restoring } from './window.ts';
 
@@ -7,10 +8,8 @@ const undoCommand = ({ plan }: Restoring): string => `stack-backup restore --und
 /** Whoever finds that a service does not come up on the restored data wants to know the way back. */
 export const tellUndo = (restoring: Restoring): void => {
   const { run, state } = restoring;
-  const isUnwell =
-    run.warnings.some(({ code }) => code === 'not-healthy') ||
-    [...run.ledger.values()].some(({ down }) => down !== undefined);
-  if (!isUnwell || state.data !== 'restored' || state.restore.safety === undefined) return;
+  if (!isUnwell(run.warnings, run.ledger) || state.data !== 'restored' || state.restore.safety === undefined)
+    return;
   const message = `the data stays restored; \`${undoCommand(restoring)}\` puts back what was there before`;
   run.context.warn({ code: 'restored-unwell', message });
 };
@@ -41,14 +40,14 @@ export const withData = ({ state }: Restoring, error: StackBackupError): StackBa
 /** The old databases are kept until everything serves on what was loaded. */
 export const settleLoaded = async ({ run, plan, loadings, state }: Restoring): Promise<void> => {
   if (loadings.length === 0 || state.data !== 'restored') return;
-  const isUnwell =
-    run.warnings.some(({ code }) => code === 'not-healthy') ||
-    [...run.ledger.values()].some(({ down }) => down !== undefined);
-  const kept = loadings.map(({ preview }) => preview.plan.kept).join(', ');
-  const problems = isUnwell
+  const problems = isUnwell(run.warnings, run.ledger)
     ? ['not everything serves on what was loaded']
     : await settleLoads(run.context, plan, loadings);
   if (problems.length === 0) return;
-  const message = `what was there before is kept beside what was loaded, as ${kept}: ${problems.join('; ')}`;
-  run.context.warn({ code: 'old-kept', message });
+  run.context.warn(
+    oldKept(
+      loadings.map(({ preview }) => preview.plan.kept),
+      problems,
+    ),
+  );
 };

@@ -16,7 +16,7 @@ import { asRunError } from '../trouble.ts';
 import { journalled } from './data/volumes.ts';
 import { goneForward, settleLoaded, tellUndo, withData } from './ending.ts';
 import { keepPresent } from './keep.ts';
-import { planLoads } from './loads.ts';
+import { type Loading, planLoads } from './loads.ts';
 import { restoreOutcome, restoreRecord } from './record.ts';
 import { assertRoom } from './room.ts';
 import { type Restoring, restoreWindow } from './window.ts';
@@ -53,7 +53,10 @@ const endOf = async (restoring: Restoring): Promise<StackBackupError | undefined
 };
 
 /** The safety snapshot, or what there is of it. */
-const beginJournal = ({ folder, putBacks, loads, guarded, devices }: RestorePlan): JournalRestore => ({
+const beginJournal = (
+  { folder, putBacks, loads, guarded, devices }: RestorePlan,
+  loadings: readonly Loading[],
+): JournalRestore => ({
   from: folder,
   mounts: [
     ...putBacks.map(journalled),
@@ -66,7 +69,12 @@ const beginJournal = ({ folder, putBacks, loads, guarded, devices }: RestorePlan
     })),
   ],
   devices,
-  ...(loads.length === 0 ? {} : { loads: loads.map(({ path }) => path) }),
+  ...(loads.length === 0
+    ? {}
+    : {
+        loads: loads.map(({ path }) => path),
+        loading: loadings.map(({ preview: { plan } }) => ({ ...plan, tables: undefined })),
+      }),
 });
 
 /** Names of what is loaded: another one for each run, and fit for a database. */
@@ -107,7 +115,7 @@ export const executeRestore = async (
   await assertRoom(plan);
   context.signal.throwIfAborted();
   const loadings = plan.loads.length === 0 ? [] : await planLoads(context, plan, tokenOf(run));
-  const restore = beginJournal(plan);
+  const restore = beginJournal(plan, loadings);
   const opened = await openFolders(run, { kind: 'restore', restore });
   process.env[runVariable] = run.id; // children inherit it: a recovery finds those that outlive the run
   const guardian = await startGuardian(instance.backups, run.id);

@@ -1,13 +1,10 @@
-import { dirname } from 'node:path';
-import { messageOf, StackBackupError } from '../../../base/errors.ts';
-import { configuredStacks } from '../../../config/instances.ts';
-import { loadConfig } from '../../../config/load.ts';
-import { resolveInstances } from '../../../config/resolve.ts';
+import { messageOf } from '../../../base/errors.ts';
 import type { Instance } from '../../../config/types.ts';
 import { projectContainers } from '../../../stack/observe.ts';
 import type { RunContext } from '../../context.ts';
 import type { Journal } from '../../journal.ts';
 import { runHooks } from '../../stages/hook-stage.ts';
+import { instanceOf, noSuch } from './instance.ts';
 
 export interface Told {
   /** What the hooks find as STACK_BACKUP_OUTCOME. */
@@ -15,22 +12,6 @@ export interface Told {
   /** Path of the snapshot, when there is one. */
   readonly snapshot?: string;
 }
-
-const noSuch = (message: string): StackBackupError => new StackBackupError('config-missing', message);
-
-/** The instance as its configuration has it now, with what this process' environment gives it. */
-const instanceOf = async (journal: Journal, file: string): Promise<Instance> => {
-  const config = await loadConfig({ path: file, cwd: dirname(file), env: process.env });
-  const isNamed = configuredStacks(config).some(({ name }) => name === journal.instance);
-  const [instance] =
-    config === undefined || !isNamed
-      ? []
-      : await resolveInstances(config, [journal.instance], { env: process.env });
-  if (instance === undefined) throw noSuch(`it names no instance ${journal.instance} any more`);
-  if (instance.project !== journal.project)
-    throw noSuch(`${journal.instance} is another Compose project there now: ${instance.project}`);
-  return instance;
-};
 
 /**
  * Runs the `finally` hooks of a dead run's instance, in its stead and under their own time limits. They may
