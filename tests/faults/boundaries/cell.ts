@@ -84,17 +84,17 @@ export const whenAllIsQuiet = 'after naming backups/.stack-backup/runs/<run>.jso
 export const leaveDown = (target: FaultStack): Promise<Observed> =>
   observe(target, ['box'], { kind: 'SIGKILL of tool and guardian, then `recover`', at: whenAllIsQuiet });
 
-const killed = 'SIGKILL of `recover`, then `recover` again' satisfies FaultKind;
+export const killedRecovery = 'SIGKILL of `recover`, then `recover` again' satisfies FaultKind;
 
 /** Kills a recovery of a stack that was left down at one of the recovery's own boundaries, and recovers again. */
 export const tryRecovery = async (target: FaultStack, at: string): Promise<Cell> => {
   const known = await historyLength(target.backups);
   const run = await leaveDown(target);
-  const first = await observe(target, ['recover'], { kind: killed, at });
-  if (faultAt(run.trace) === undefined) return unreached({ kind: killed, at: whenAllIsQuiet }, run);
-  if (faultAt(first.trace) === undefined) return unreached({ kind: killed, at }, first);
+  const first = await observe(target, ['recover'], { kind: killedRecovery, at });
+  if (faultAt(run.trace) === undefined) return unreached({ kind: killedRecovery, at: whenAllIsQuiet }, run);
+  if (faultAt(first.trace) === undefined) return unreached({ kind: killedRecovery, at }, first);
   const right = await recover(target);
   const found = await problemsOf(target, run, known);
   const said = [run.ended.stdout, first.ended.stdout, right.said].join('\n');
-  return { kind: killed, at, problems: [...right.problems, ...found], backMs: right.backMs, said };
+  return { kind: killedRecovery, at, problems: [...right.problems, ...found], backMs: right.backMs, said };
 };
