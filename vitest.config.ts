@@ -52,7 +52,7 @@ export default defineConfig({
           isolate: false,
         },
       },
-      { extends: true, test: { name: 'copying', include: [copying], ...onEngine } },
+      { extends: true, test: { name: 'copying', include: [copying], isolate: false, ...onEngine } },
       { extends: true, test: { name: 'contract', include: ['tests/contract/**/*.test.ts'], ...onEngine } },
       { extends: true, test: { name: 'e2e', include: ['tests/e2e/**/*.test.ts'], ...onEngine } },
       {

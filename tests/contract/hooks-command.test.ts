@@ -1,7 +1,7 @@
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { CommandHook } from '../../src/config/types.ts';
 import { connectEngine } from '../../src/docker/dockerode.ts';
 import type { Engine } from '../../src/docker/engine.ts';
@@ -9,6 +9,7 @@ import { checkHook, runHook } from '../../src/hooks/registry.ts';
 import type { HookContext } from '../../src/hooks/types.ts';
 import { processesIn, startContainer, type TestContainer } from '../support/containers.ts';
 import { hookContext } from '../support/hooks.ts';
+import { until } from '../support/until.ts';
 
 let engine: Engine;
 let service: TestContainer;
@@ -142,12 +143,12 @@ describe('a command that hangs', () => {
       'sleep 4711 & sleep 4711',
       'trap "" TERM; sleep 4711 & while :; do sleep 4711; done',
     ]) {
-      const hook = hookFor(text, { timeout: 1_500, save: 'out' });
+      const hook = hookFor(text, { timeout: 3_000, save: 'out' });
       const running = expect(runHook(hook, await contextFor())).rejects.toMatchObject({
         code: 'timeout',
-        message: 'hook in-app did not end within 1.5 s and was ended',
+        message: 'hook in-app did not end within 3.0 s and was ended',
       });
-      await vi.waitUntil(async () => (await processesIn(service.id)).includes('sleep 4711'));
+      await until('it sleeps', async () => (await processesIn(service.id)).includes('sleep 4711'));
       await running;
       expect(await processesIn(service.id)).not.toContain('4711');
       expect(await readdir(join(folder, 'dumps/app'))).toEqual([]);
@@ -159,7 +160,7 @@ describe('a command that hangs', () => {
     const running = expect(
       runHook(hookFor(['sleep', '4712']), await contextFor({ signal: interrupt.signal })),
     ).rejects.toMatchObject({ code: 'interrupted', message: 'hook in-app was interrupted' });
-    await vi.waitUntil(async () => (await processesIn(service.id)).includes('sleep 4712'));
+    await until('it sleeps', async () => (await processesIn(service.id)).includes('sleep 4712'));
     interrupt.abort();
     await running;
     expect(await processesIn(service.id)).not.toContain('4712');

@@ -227,7 +227,7 @@ describe('a dump that fails half-way leaves nothing', () => {
       signal: release.signal,
     });
     held.catch(() => undefined);
-    await vi.waitUntil(async () => (await locks('granted')) !== '0', { timeout: 20_000 });
+    await vi.waitUntil(async () => (await locks('granted')) !== '0', { timeout: 60_000 });
     return async () => {
       release.abort();
       await expect(held).rejects.toMatchObject({ code: 'interrupted' });
@@ -243,7 +243,7 @@ describe('a dump that fails half-way leaves nothing', () => {
   it('when the server ends the connection', async () => {
     const release = await holdTable();
     const failing = thrownBy(runHook(hookFor({ databases: ['shop'] }), await contextFor()));
-    await vi.waitUntil(async () => (await locks('NOT granted')) !== '0', { timeout: 20_000 });
+    await vi.waitUntil(async () => (await locks('NOT granted')) !== '0', { timeout: 60_000 });
     expect(await dumps()).toEqual(['shop.dump.partial']);
     await sql(
       'shop',

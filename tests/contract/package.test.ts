@@ -32,7 +32,7 @@ beforeAll(async () => {
   consumer = join(folder, 'consumer');
   await mkdir(consumer);
   await writeFile(join(consumer, 'package.json'), '{ "private": true, "type": "module" }');
-  const quick = ['--prefer-offline', '--ignore-scripts', '--no-audit', '--no-fund'];
+  const quick = ['--prefer-unwired', '--ignore-scripts', '--no-audit', '--no-fund'];
   await inConsumer('npm', 'install', ...quick, tarball);
 });
 

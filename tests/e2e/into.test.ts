@@ -4,6 +4,7 @@ import { createServer, type Server } from 'node:net';
 import { basename, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readRecords } from '../../src/catalog/history.ts';
+import { containerIds, networkIds, volumeNames } from '../support/ask-engine.ts';
 import { leftoversIn, newestManifest, writeConfig } from '../support/backups.ts';
 import { docker, randomName } from '../support/containers.ts';
 import { must } from '../support/odd-tree.ts';
@@ -54,13 +55,9 @@ volumes:
     runTool(['restore', 'app@latest', '--into', project, '--yes', ...more], { cwd: stack.folder });
 
   const made = async (project: string): Promise<readonly string[]> => {
-    const filter = `label=com.docker.compose.project=${project}`;
-    const lists = await Promise.all([
-      docker('ps', '-aq', '--filter', filter),
-      docker('volume', 'ls', '-q', '--filter', filter),
-      docker('network', 'ls', '-q', '--filter', filter),
-    ]);
-    return lists.join('\n').split('\n').filter(Boolean);
+    const ofProject = { label: `com.docker.compose.project=${project}` };
+    const lists = await Promise.all([containerIds(ofProject), volumeNames(ofProject), networkIds(ofProject)]);
+    return lists.flat();
   };
 
   const nothingOf = async (project: string): Promise<void> => {

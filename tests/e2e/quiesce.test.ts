@@ -11,6 +11,7 @@ import {
   leftoversIn,
   newestManifest,
   snapshotsIn,
+  unwired,
   writeConfig,
 } from '../support/backups.ts';
 import { docker } from '../support/containers.ts';
@@ -84,7 +85,7 @@ describe('quiesce: pause, for a project that no configuration names', () => {
     };
     stack = await scratchStack(
       composeText(
-        { server, client: idle({ depends_on: ['server'], restart: 'always' }), held: idle() },
+        { server, client: unwired({ depends_on: ['server'], restart: 'always' }), held: unwired() },
         { volumes: { data: {} } },
       ),
     );
@@ -153,8 +154,8 @@ describe('a quiesce of its own for each service', () => {
       composeText(
         {
           stopped: idle({ volumes: ['one:/data'] }),
-          frozen: idle({ volumes: ['two:/data'] }),
-          runs: idle({ volumes: ['three:/data'], depends_on: ['stopped'] }),
+          frozen: unwired({ volumes: ['two:/data'] }),
+          runs: unwired({ volumes: ['three:/data'], depends_on: ['stopped'] }),
           sharer: idle({ network_mode: 'service:stopped' }),
           held: idle({ network_mode: 'service:stopped' }),
         },
@@ -236,22 +237,25 @@ describe('a stack with a container of every kind', () => {
     const long = 'test -e /data/long || exit 0; trap "exit 0" TERM; sleep infinity & wait';
     const services = {
       ...Object.fromEntries(
-        Object.entries(policies).map(([name, restart]) => [name, idle({ restart, volumes: ['data:/data'] })]),
+        Object.entries(policies).map(([name, restart]) => [
+          name,
+          unwired({ restart, volumes: ['data:/data'] }),
+        ]),
       ),
-      migrate: idle({ command: ['sh', '-c', long], volumes: ['data:/data'] }),
-      app: idle({
+      migrate: unwired({ command: ['sh', '-c', long], volumes: ['data:/data'] }),
+      app: unwired({
         depends_on: {
           migrate: { condition: 'service_completed_successfully' },
           keen: { condition: 'service_started' },
         },
         volumes: ['data:/data'],
       }),
-      worker: idle({ depends_on: ['app'] }),
-      crashing: idle({ command: ['sh', '-c', 'exit 7'], restart: 'always' }),
-      job: idle({ profiles: ['jobs'] }),
+      worker: unwired({ depends_on: ['app'] }),
+      crashing: unwired({ command: ['sh', '-c', 'exit 7'], restart: 'always' }),
+      job: unwired({ profiles: ['jobs'] }),
     };
     const rest = { volumes: { data: {} } };
-    stack = await scratchStack(composeText({ ...services, orphan: idle() }, rest));
+    stack = await scratchStack(composeText({ ...services, orphan: unwired() }, rest));
     gate = await gateIn(stack.folder);
     await stack.up('--scale', 'worker=3');
     await stack.write('compose.yaml', composeText(services, rest));
@@ -362,7 +366,7 @@ describe('a stack of which nothing runs, and several instances in one call', () 
   let backups: string;
 
   beforeAll(async () => {
-    const text = composeText({ one: idle({ volumes: ['data:/data'] }) }, { volumes: { data: {} } });
+    const text = composeText({ one: unwired({ volumes: ['data:/data'] }) }, { volumes: { data: {} } });
     cold = await scratchStack(text);
     warm = await scratchStack(text);
     await cold.up();

@@ -1,14 +1,22 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, open, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, open, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { run } from '../../src/base/process.ts';
 import type { Manifest, ManifestMount } from '../../src/snapshot/types.ts';
-import { composeText, idle, lasting, leftoversIn, newestManifest, writeConfig } from '../support/backups.ts';
+import {
+  composeText,
+  lasting,
+  leftoversIn,
+  newestManifest,
+  unwired,
+  writeConfig,
+} from '../support/backups.ts';
 import { contents, listing } from '../support/compare.ts';
 import { docker } from '../support/containers.ts';
 import { guardiansOf } from '../support/guardians.ts';
 import { type MemoryDisk, memoryDisk, type ReflinkType, whyNone } from '../support/memory-disk.ts';
+import { pidsWhere } from '../support/processes.ts';
 import { runTool, type ScratchStack, scratchStack, spawnTool } from '../support/scratch.ts';
 import { until } from '../support/until.ts';
 
@@ -22,7 +30,7 @@ let before: ReturnType<typeof lasting>;
 
 beforeAll(async () => {
   stack = await scratchStack(
-    composeText({ keeper: idle({ volumes: ['data:/data'] }) }, { volumes: { data: {} } }),
+    composeText({ keeper: unwired({ volumes: ['data:/data'] }) }, { volumes: { data: {} } }),
   );
   await writeConfig(stack.folder, { it: { project: stack.project } });
   await stack.up();
@@ -111,10 +119,9 @@ describe.each(types)('night after night on %s', (type) => {
 /** The processes of runs, of whatever tool, that are stopped in this folder of the backups. */
 const stoppedIn = async (backups: string): Promise<readonly number[]> => {
   const found: number[] = [];
-  for (const pid of (await readdir('/proc')).filter((name) => /^\d+$/.test(name))) {
-    const line = await readFile(`/proc/${pid}/cmdline`, 'latin1').catch(() => '');
+  for (const pid of pidsWhere('cmdline', (line) => line.includes(backups))) {
     const stat = await readFile(`/proc/${pid}/stat`, 'latin1').catch(() => '');
-    if (line.includes(backups) && stat.includes(') T ')) found.push(Number(pid));
+    if (stat.includes(') T ')) found.push(pid);
   }
   return found;
 };
@@ -133,12 +140,12 @@ describe('a copy that is held to a rate', () => {
   ] as const)('must leave nothing stopped behind when the run is %s', async (_, signal, code) => {
     const backups = join(stack.folder, 'slow-backups');
     await using tool = spawnTool(['it', '--backups', backups], { cwd: stack.folder });
-    await until('the copy rests', async () => (await stoppedIn(backups)).length > 0, 60_000);
+    await until('the copy rests', async () => (await stoppedIn(backups)).length > 0);
     const copying = await stoppedIn(backups);
     tool.child.kill(signal);
     expect((await tool.ended).exitCode).toBe(code);
     const isGone = async (): Promise<boolean> => (await guardiansOf(backups)).length === 0;
-    await until('the guardian has gone home', isGone, 60_000);
+    await until('the guardian has gone home', isGone);
     for (const pid of copying)
       expect(await readFile(`/proc/${pid}/cmdline`, 'latin1').catch(() => '')).not.toContain(backups);
     expect(await leftoversIn(backups)).toEqual([]);

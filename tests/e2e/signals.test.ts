@@ -9,11 +9,11 @@ import {
   composeText,
   holdersOf,
   hostHook,
-  idle,
   lasting,
   leftoversIn,
   newestManifest,
   snapshotsIn,
+  unwired,
   writeConfig,
 } from '../support/backups.ts';
 import { builtProgram } from '../support/built.ts';
@@ -59,9 +59,9 @@ describe('a signal while hooks run, containers stop, or all is quiet', () => {
     stack = await scratchStack(
       composeText(
         {
-          base: idle({ volumes: ['data:/data'], restart: 'always' }),
-          frozen: idle(),
-          top: idle({ command: ['sh', '-c', top], volumes: ['data:/data'], depends_on: ['base'] }),
+          base: unwired({ volumes: ['data:/data'], restart: 'always' }),
+          frozen: unwired(),
+          top: unwired({ command: ['sh', '-c', top], volumes: ['data:/data'], depends_on: ['base'] }),
         },
         { volumes: { data: {} } },
       ),
@@ -126,7 +126,7 @@ describe('a signal while bytes move', () => {
   beforeAll(async () => {
     stack = await scratchStack(
       composeText(
-        { base: idle({ volumes: ['data:/data'], restart: 'on-failure:4' }) },
+        { base: unwired({ volumes: ['data:/data'], restart: 'on-failure:4' }) },
         { volumes: { data: {} } },
       ),
     );
@@ -164,12 +164,12 @@ describe('signals and readers that come at a bad time', () => {
     stack = await scratchStack(
       composeText(
         {
-          base: idle({
+          base: unwired({
             volumes: ['data:/data'],
             healthcheck: { test: ['CMD', 'true'], interval: '1s' },
             restart: 'always',
           }),
-          top: idle({ depends_on: { base: { condition: 'service_healthy' } } }),
+          top: unwired({ depends_on: { base: { condition: 'service_healthy' } } }),
         },
         { volumes: { data: {} } },
       ),

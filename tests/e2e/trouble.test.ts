@@ -11,6 +11,7 @@ import {
   leftoversIn,
   manifestOf,
   snapshotsIn,
+  unwired,
   writeConfig,
 } from '../support/backups.ts';
 import { docker } from '../support/containers.ts';
@@ -46,8 +47,8 @@ describe('somebody else changes the stack during the copy', () => {
     stack = await scratchStack(
       composeText(
         {
-          base: idle({ volumes: ['data:/data'], restart: 'unless-stopped' }),
-          top: idle({ depends_on: ['base'] }),
+          base: unwired({ volumes: ['data:/data'], restart: 'unless-stopped' }),
+          top: unwired({ depends_on: ['base'] }),
         },
         { volumes: { data: {} } },
       ),
@@ -172,19 +173,19 @@ describe('services that give trouble', () => {
     stack = await scratchStack(
       composeText(
         {
-          script: idle({ command: ['/entry.sh'], volumes: ['./entry.sh:/entry.sh:ro'] }),
+          script: unwired({ command: ['/entry.sh'], volumes: ['./entry.sh:/entry.sh:ro'] }),
           port: idle({ ports: [`127.0.0.1:${port}:7000`] }),
           // No trap: as PID 1 it does not hear TERM.
-          stubborn: idle({
+          stubborn: unwired({
             command: ['sleep', 'infinity'],
             stop_grace_period: '1s',
             volumes: ['stubborn:/data'],
           }),
-          picky: idle({
+          picky: unwired({
             volumes: ['data:/data'],
             healthcheck: { test: ['CMD', 'test', '!', '-e', '/data/sick'], interval: '300ms', retries: 1 },
           }),
-          dependent: idle({
+          dependent: unwired({
             depends_on: {
               picky: { condition: 'service_healthy' },
               script: { condition: 'service_started' },
@@ -274,7 +275,10 @@ describe('hooks that give trouble', () => {
   beforeAll(async () => {
     stack = await scratchStack(
       composeText(
-        { one: idle({ volumes: ['data:/data'], restart: 'always' }), two: idle({ depends_on: ['one'] }) },
+        {
+          one: unwired({ volumes: ['data:/data'], restart: 'always' }),
+          two: unwired({ depends_on: ['one'] }),
+        },
         { volumes: { data: {} } },
       ),
     );
@@ -359,14 +363,14 @@ describe('hooks that give trouble', () => {
       expect(await readFile(told, 'utf8')).toBe('it failed \n');
       const [shell = 0, child = 0] = (await readFile(pids, 'utf8')).split(' ').map(Number);
       expect(await isAtWork(shell)).toBe(false);
-      await until('its child has ended', async () => !(await isAtWork(child)), 5_000);
+      await until('its child has ended', async () => !(await isAtWork(child)));
       book.survived('hook deaf to TERM', [{ backMs: trial.record.downtimeMs }]);
     },
   );
 
   it('must let one run at a time work on an instance, and tell the other who that is', async () => {
     await using gate = await gateIn(stack.folder);
-    const other = await scratchStack(composeText({ one: idle() }));
+    const other = await scratchStack(composeText({ one: unwired() }));
     await using _other = other;
     await other.up();
     await writeConfig(stack.folder, {

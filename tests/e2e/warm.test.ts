@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { run } from '../../src/base/process.ts';
 import type { Manifest, ManifestMount } from '../../src/snapshot/types.ts';
-import { composeText, idle, lasting, newestManifest, writeConfig } from '../support/backups.ts';
+import { composeText, lasting, newestManifest, unwired, writeConfig } from '../support/backups.ts';
 import { contents, listing } from '../support/compare.ts';
 import { docker } from '../support/containers.ts';
 import { flip } from '../support/damages.ts';
@@ -30,7 +30,7 @@ describe.each(['tree', 'archive'] as const)('night after night, as %s', (format)
 
   beforeAll(async () => {
     stack = await scratchStack(
-      composeText({ keeper: idle({ volumes: ['data:/data'] }) }, { volumes: { data: {} } }),
+      composeText({ keeper: unwired({ volumes: ['data:/data'] }) }, { volumes: { data: {} } }),
     );
     await writeConfig(stack.folder, { data: { project: stack.project, format } });
     await stack.up();

@@ -122,9 +122,7 @@ describe('a fault at each boundary between the steps of a backup', () => {
     'must leave everything as it was: %s',
     async (kind) => {
       const all = (await tried.get(kind)) ?? [];
-      book.tried(
-        all.map(({ problems, backMs }) => ({ kind, isSurvived: problems.length === 0, backMs })),
-      );
+      book.tried(all.map(({ problems, backMs }) => ({ kind, isSurvived: problems.length === 0, backMs })));
       const lost = all.filter(({ problems }) => problems.length > 0);
       expect(lost.map(({ at, problems, said }) => ({ at, problems, said }))).toEqual([]);
       expect(all.length).toBeGreaterThan(6);

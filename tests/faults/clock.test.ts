@@ -118,8 +118,8 @@ describe('a clock that somebody turns during the run', () => {
     const known = (await readHistory(backups)).length;
     const { before } = await turned(0, to, 'SIGKILL');
     // The guardian lives by the same clock.
-    await until('it was put right', async () => (await readHistory(backups)).length > known, 30_000);
-    await until('nothing is left', async () => (await leftoversIn(backups)).length === 0, 30_000);
+    await until('it was put right', async () => (await readHistory(backups)).length > known);
+    await until('nothing is left', async () => (await leftoversIn(backups)).length === 0);
     expect(lasting(await stack.ps())).toEqual(before);
     const last = (await readHistory(backups)).at(-1);
     expect(last).toMatchObject({ outcome: 'failed', error: { code: 'died' } });

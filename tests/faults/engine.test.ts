@@ -311,7 +311,8 @@ describe('a container that hangs while it is stopping', () => {
     expect(trial.ended.exitCode, trial.ended.stdout).toBe(1);
     expect(trial.remembered).toMatchObject([{ error: { code: 'timeout' }, down: [] }]);
     expect(warningsOf(trial)).toContain('killed-while-stopping');
-    expect(trial.remembered[0]?.downtimeMs).toBeLessThan(5_000);
+    // It has ten minutes.
+    expect(trial.remembered[0]?.downtimeMs).toBeLessThan(60_000);
     expect(lasting(await stack.ps())).toEqual(lasting(before));
     expect(trial.left).toEqual([]);
     const back = trial.remembered[0]?.downtimeMs ?? 0;

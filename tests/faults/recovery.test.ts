@@ -8,10 +8,10 @@ import { journalsPath, temporariesPath } from '../../src/snapshot/layout.ts';
 import {
   composeText,
   hostHook,
-  idle,
   lasting,
   leftoversIn,
   snapshotsIn,
+  unwired,
   writeConfig,
 } from '../support/backups.ts';
 import { builtProgram } from '../support/built.ts';
@@ -36,8 +36,8 @@ const secret = 'pw-0f-a-hook';
 /** `needy` can only start while a file is there; `job` ends when it is told to. */
 const compose = composeText(
   {
-    db: idle({ volumes: ['data:/data'], restart: 'always' }),
-    needy: idle({
+    db: unwired({ volumes: ['data:/data'], restart: 'always' }),
+    needy: unwired({
       depends_on: ['db'],
       volumes: [
         {
@@ -49,7 +49,7 @@ const compose = composeText(
         },
       ],
     }),
-    job: idle({
+    job: unwired({
       command: ['sh', '-c', 'trap "exit 0" TERM; until test -e /go/end; do sleep 0.1; done'],
       volumes: ['./go:/go:ro'],
     }),
@@ -258,7 +258,7 @@ describe('what a killed run has left', () => {
       expect(await leftoversIn(backups)).toHaveLength(2); // folder and journal of the first
 
       // Two at once, and one of them with two instances: all get their turn.
-      await using other = await scratchStack(composeText({ app: idle() }));
+      await using other = await scratchStack(composeText({ app: unwired() }));
       await other.up();
       const instances = { a: { project: stack.project }, b: { project: other.project } };
       await writeConfig(other.folder, instances);

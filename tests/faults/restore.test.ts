@@ -5,10 +5,10 @@ import type { RunRecord } from '../../src/run/record.ts';
 import {
   composeText,
   holdersOf,
-  idle,
   lasting,
   lastRun,
   leftoversIn,
+  unwired,
   writeConfig,
 } from '../support/backups.ts';
 import { docker } from '../support/containers.ts';
@@ -31,10 +31,10 @@ const book = bookOf('restore');
 
 /** `app` needs `db`; `ice` uses the data of `db` and is frozen by its user, `off` was stopped. */
 const services = {
-  db: idle({ volumes: ['one:/data'], restart: 'always' }),
-  app: idle({ volumes: ['two:/data'], restart: 'on-failure:3', depends_on: ['db'] }),
-  ice: idle({ volumes: ['one:/data'] }),
-  off: idle({ volumes: ['two:/data'] }),
+  db: unwired({ volumes: ['one:/data'], restart: 'always' }),
+  app: unwired({ volumes: ['two:/data'], restart: 'on-failure:3', depends_on: ['db'] }),
+  ice: unwired({ volumes: ['one:/data'] }),
+  off: unwired({ volumes: ['two:/data'] }),
 };
 
 describe('a restore that is broken off', () => {

@@ -4,7 +4,7 @@ import { readHistory } from '../../src/catalog/history.ts';
 import type { RunRecord } from '../../src/run/record.ts';
 import { historyPath, journalsPath, temporariesPath } from '../../src/snapshot/layout.ts';
 import type { Manifest } from '../../src/snapshot/types.ts';
-import { docker } from './containers.ts';
+import { containerIds, imageIds } from './ask-engine.ts';
 import type { ContainerState } from './states.ts';
 
 const listed = (folder: string): Promise<readonly string[]> =>
@@ -42,12 +42,12 @@ export const lastRun = async (backups: string): Promise<RunRecord> => {
 };
 
 /** Helper containers that a run made for its copies through the engine: there are none but while it is at work. */
-export const holdersOf = async (run: string): Promise<readonly string[]> =>
-  (await docker('ps', '-aq', '--filter', `label=io.stack-backup.run=${run}`)).split('\n').filter(Boolean);
+export const holdersOf = (run: string): Promise<readonly string[]> =>
+  containerIds({ label: `io.stack-backup.run=${run}` });
 
-/** Empty images of such helpers, of whatever run. */
-export const holderImages = async (): Promise<readonly string[]> =>
-  (await docker('images', '-q', '--no-trunc', 'stack-backup/holder')).split('\n').filter(Boolean);
+/** The empty images that it made for them, which go with them. */
+export const holderImagesOf = (run: string): Promise<readonly string[]> =>
+  imageIds(`stack-backup/holder:${run}`);
 
 /** Writes backup.config.yaml with these instances (JSON is YAML, too); `$` stands for itself. */
 export const writeConfig = async (
@@ -68,6 +68,10 @@ export const idle = (more: Readonly<Record<string, unknown>> = {}): Record<strin
   command: ['sh', '-c', 'trap "exit 0" TERM; sleep infinity & wait'],
   ...more,
 });
+
+/** The same without a network of its own, for stacks that need none: it takes as long to set up as all the rest. */
+export const unwired = (more: Readonly<Record<string, unknown>> = {}): Record<string, unknown> =>
+  idle({ network_mode: 'host', ...more });
 
 /** A compose file as text. */
 export const composeText = (

@@ -5,7 +5,15 @@ import { expect } from 'vitest';
 import type { Phase, RunEvent } from '../../src/base/events.ts';
 import { readHistory } from '../../src/catalog/history.ts';
 import type { RunRecord } from '../../src/run/record.ts';
-import { composeText, hostHook, lasting, leftoversIn, snapshotsIn, writeConfig } from './backups.ts';
+import {
+  composeText,
+  holdersOf,
+  hostHook,
+  lasting,
+  leftoversIn,
+  snapshotsIn,
+  writeConfig,
+} from './backups.ts';
 import { docker } from './containers.ts';
 import { gateIn } from './gate.ts';
 import { type LoopDisk, loopDisk } from './loop-disk.ts';
@@ -178,7 +186,7 @@ export const diskStack = async (
       expect(await containers(), ended.stderr).toBe(before);
       expect(await snapshots()).toEqual(earlier);
       const run = events.find((event) => event.type === 'run-started')?.id;
-      expect(await docker('ps', '-aq', '--filter', `label=io.stack-backup.run=${run}`)).toBe('');
+      expect(await holdersOf(String(run))).toEqual([]);
     },
     expectClean: async ({ events }) => {
       expect(await leftoversIn(backups)).toEqual([]);

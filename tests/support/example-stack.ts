@@ -128,10 +128,15 @@ export const startExample = async (options: ExampleOptions = {}): Promise<Exampl
     return Number(await docker('exec', await container('db'), ...query));
   };
   const waitForOrders = (atLeast: number): Promise<number> =>
-    until(`there are ${atLeast} orders`, async () => {
-      const count = await orders();
-      return count >= atLeast && count;
-    });
+    until(
+      `there are ${atLeast} orders`,
+      async () => {
+        const count = await orders();
+        return count >= atLeast && count;
+      },
+      90_000,
+      400, // a process in a container each time, in the way of the orders
+    );
 
   try {
     await writeFiles(folder, project, env);

@@ -150,7 +150,7 @@ export const loopDisk = async (
       await disk.mend();
       if (mounted) await unmount();
       // A container that was just starting had a copy of the mount: as long as it lives, so does what went wrong.
-      await until(`${device} is free`, () => isFree(device), 20_000);
+      await until(`${device} is free`, () => isFree(device));
       await mount();
     },
     remount: async (options) => void (await must('mount', '-o', `remount,${options}`, path)),

@@ -1,16 +1,19 @@
 import { run } from '../../src/base/process.ts';
+import { inspectAll, networkIds, volumeNames } from './ask-engine.ts';
 import { docker } from './containers.ts';
 import { containersOf } from './states.ts';
-
-const lines = (text: string): readonly string[] => text.split('\n').filter(Boolean);
 
 /** An anonymous volume: its name is 64 hexadecimal digits and nobody else can know it. */
 const anonymous = /^[0-9a-f]{64}$/;
 
-const volumesUsedBy = async (ids: readonly string[]): Promise<readonly string[]> => {
-  const format = '{{range .Mounts}}{{if eq .Type "volume"}}{{println .Name}}{{end}}{{end}}';
-  return ids.length === 0 ? [] : lines(await docker('inspect', '--format', format, ...ids));
-};
+interface WithMounts {
+  readonly Mounts: readonly { readonly Type: string; readonly Name?: string }[];
+}
+
+const volumesUsedBy = async (ids: readonly string[]): Promise<readonly string[]> =>
+  (await inspectAll<WithMounts>(ids))
+    .flatMap(({ Mounts }) => Mounts)
+    .flatMap(({ Type, Name }) => (Type === 'volume' && Name !== undefined ? [Name] : []));
 
 /**
  * Removes every container, network and volume of one project: its labelled volumes, the anonymous volumes
@@ -18,16 +21,16 @@ const volumesUsedBy = async (ids: readonly string[]): Promise<readonly string[]>
  * touches nothing that is not the project's.
  */
 export const removeProject = async (project: string, volumes: readonly string[] = []): Promise<void> => {
-  const label = `label=com.docker.compose.project=${project}`;
+  const ofProject = { label: `com.docker.compose.project=${project}` };
   const ids = await containersOf(project);
   const unnamed = (await volumesUsedBy(ids)).filter((name) => anonymous.test(name));
   if (ids.length > 0) await docker('rm', '-f', '-v', ...ids);
-  const networks = lines(await docker('network', 'ls', '-q', '--filter', label));
+  const networks = await networkIds(ofProject);
   if (networks.length > 0) await docker('network', 'rm', ...networks);
-  const labelled = lines(await docker('volume', 'ls', '-q', '--filter', label));
+  const labelled = await volumeNames(ofProject);
   const all = [...new Set([...unnamed, ...labelled, ...volumes])];
   // `docker rm -v` has taken some of them already.
-  const there = new Set(lines(await docker('volume', 'ls', '-q')));
+  const there = new Set(await volumeNames({}));
   const left = all.filter((name) => there.has(name));
   if (left.length === 0) return;
   const removed = await run(['docker', 'volume', 'rm', ...left]);

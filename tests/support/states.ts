@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
+import { containerIds, inspectAll } from './ask-engine.ts';
 import { docker, randomName } from './containers.ts';
 
 /** What must be the same before and after a backup, of one container. */
@@ -41,16 +42,12 @@ const policyOf = ({ Name, MaximumRetryCount }: Inspected['HostConfig']['RestartP
   `${Name === '' ? 'no' : Name}${MaximumRetryCount > 0 ? `:${MaximumRetryCount}` : ''}`;
 
 /** Ids of all containers of a project, in whatever state. */
-export const containersOf = async (project: string): Promise<readonly string[]> => {
-  const label = `label=com.docker.compose.project=${project}`;
-  return (await docker('ps', '-aq', '--no-trunc', '--filter', label)).split('\n').filter(Boolean);
-};
+export const containersOf = (project: string): Promise<readonly string[]> =>
+  containerIds({ label: `com.docker.compose.project=${project}` });
 
 /** Every container of a project, by service and number. */
 export const states = async (project: string): Promise<readonly ContainerState[]> => {
-  const ids = await containersOf(project);
-  if (ids.length === 0) return [];
-  const inspected = JSON.parse(await docker('inspect', ...ids)) as readonly Inspected[];
+  const inspected = await inspectAll<Inspected>(await containersOf(project));
   return inspected
     .map((container) => ({
       service: container.Config.Labels['com.docker.compose.service'] ?? '',

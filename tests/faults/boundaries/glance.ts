@@ -1,34 +1,11 @@
-import { request } from 'node:http';
-
-interface Listed {
-  readonly Id: string;
-  readonly State: string;
-  readonly Status: string;
-}
+import { listContainers } from '../../support/ask-engine.ts';
 
 /** One call, and cheap: states and health of a project's containers as the engine lists them. */
-export const glance = async (project: string): Promise<string> => {
-  const filters = JSON.stringify({ label: [`com.docker.compose.project=${project}`] });
-  const { promise, resolve, reject } = Promise.withResolvers<string>();
-  const asked = request(
-    {
-      socketPath: '/var/run/docker.sock',
-      path: `/containers/json?all=1&filters=${encodeURIComponent(filters)}`,
-    },
-    (answer) => {
-      let text = '';
-      answer.setEncoding('utf8').on('data', (chunk: string) => {
-        text += chunk;
-      });
-      answer.once('end', () => resolve(text)).once('error', reject);
-    },
-  );
-  asked.once('error', reject).end();
-  return (JSON.parse(await promise) as readonly Listed[])
+export const glance = async (project: string): Promise<string> =>
+  (await listContainers({ label: `com.docker.compose.project=${project}` }))
     .map(({ Id, State, Status }) => `${Id} ${State} ${/\((.*healthy|health: .*)\)/.exec(Status)?.[1] ?? ''}`)
     .sort()
     .join('\n');
-};
 
 const isThere = (pid: number): boolean => {
   try {

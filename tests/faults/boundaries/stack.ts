@@ -1,7 +1,8 @@
-import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { containerIds } from '../../support/ask-engine.ts';
 import { lasting } from '../../support/backups.ts';
 import { docker } from '../../support/containers.ts';
+import { pidsWhere } from '../../support/processes.ts';
 import { type ScratchStack, scratchStack, states } from '../../support/scratch.ts';
 import { until } from '../../support/until.ts';
 
@@ -15,7 +16,7 @@ x-service: &service
   image: debian:bookworm-slim
   init: true
   command: [sleep, infinity]
-  network_mode: none
+  network_mode: host # to set one up takes as long as the rest of a start
 services:
   db:
     <<: *service
@@ -95,19 +96,13 @@ export const faultStack = async (): Promise<FaultStack> => {
     names: Object.fromEntries(all.map(({ id, service }) => [id, service])),
     lasting: () => lastingOf(project),
     discard: async () => {
-      const helpers = await docker('ps', '-aq', '--filter', `volume=${project}_far`);
-      if (helpers !== '') await docker('rm', '-f', ...helpers.split('\n'));
+      const helpers = await containerIds({ volume: `${project}_far` });
+      if (helpers.length > 0) await docker('rm', '-f', ...helpers);
       await stack.down();
     },
   };
 };
 
 /** Processes on this host that carry the id of a run: what it started. */
-export const childrenOf = async (run: string): Promise<readonly string[]> => {
-  const found: string[] = [];
-  for (const pid of (await readdir('/proc')).filter((name) => /^\d+$/.test(name))) {
-    const environ = await readFile(`/proc/${pid}/environ`, 'latin1').catch(() => '');
-    if (environ.split('\0').includes(`STACK_BACKUP_RUN=${run}`)) found.push(pid);
-  }
-  return found;
-};
+export const childrenOf = (run: string): readonly number[] =>
+  pidsWhere('environ', (text) => text.split('\0').includes(`STACK_BACKUP_RUN=${run}`));

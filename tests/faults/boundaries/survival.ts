@@ -4,8 +4,7 @@ import { readHistory } from '../../../src/catalog/history.ts';
 import { readers } from '../../../src/copy/readers.ts';
 import type { RunRecord } from '../../../src/run/record.ts';
 import { verifySnapshot } from '../../../src/snapshot/verify.ts';
-import { holdersOf, leftoversIn, manifestOf, snapshotsIn } from '../../support/backups.ts';
-import { docker } from '../../support/containers.ts';
+import { holderImagesOf, holdersOf, leftoversIn, manifestOf, snapshotsIn } from '../../support/backups.ts';
 import type { Observed } from './observe.ts';
 import { childrenOf, type FaultStack } from './stack.ts';
 
@@ -52,14 +51,11 @@ const snapshotProblems = async (made: readonly string[]): Promise<readonly strin
 };
 
 /** What a run could have left in the engine and among the processes of this host. */
-const remains = async (run: string): Promise<readonly string[]> => {
-  const images = await docker('images', '-q', `stack-backup/holder:${run}`);
-  return [
-    ...problem((await holdersOf(run)).length > 0, 'its helper container is left'),
-    ...problem(images !== '', 'the image of its helper container is left'),
-    ...problem((await childrenOf(run)).length > 0, 'its child processes are left'),
-  ];
-};
+const remains = async (run: string): Promise<readonly string[]> => [
+  ...problem((await holdersOf(run)).length > 0, 'its helper container is left'),
+  ...problem((await holderImagesOf(run)).length > 0, 'the image of its helper container is left'),
+  ...problem(childrenOf(run).length > 0, 'its child processes are left'),
+];
 
 /** Everything that is not as it has to be after a fault and what put it right. */
 export const problemsOf = async (

@@ -1,10 +1,10 @@
-import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { RunEvent } from '../../../src/base/events.ts';
 import { readHistory } from '../../../src/catalog/history.ts';
 import type { RunRecord } from '../../../src/run/record.ts';
 import { hostHook, leftoversIn, snapshotsIn, writeConfig } from '../../support/backups.ts';
 import { type Gate, gateIn } from '../../support/gate.ts';
+import { guardiansOf } from '../../support/guardians.ts';
 import { type RunningTool, type ScratchStack, spawnTool, type ToolResult } from '../../support/scratch.ts';
 
 export const backupsOf = (stack: ScratchStack): string => join(stack.folder, 'backups');
@@ -68,9 +68,7 @@ export const warningsOf = ({ events }: Trial): readonly string[] =>
 
 /** Pid of the guardian that stands by for runs of this backups folder. */
 export const guardianOf = async (backups: string): Promise<number> => {
-  for (const pid of (await readdir('/proc')).filter((name) => /^\d+$/.test(name))) {
-    const line = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
-    if (line.includes('guardian-main') && line.includes(backups)) return Number(pid);
-  }
-  throw new Error(`nobody guards ${backups}`);
+  const [pid] = await guardiansOf(backups);
+  if (pid === undefined) throw new Error(`nobody guards ${backups}`);
+  return pid;
 };

@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import type { CheckResult, DrillRecord } from '../../../src/run/drill/record.ts';
 import { historyPath } from '../../../src/snapshot/layout.ts';
+import { containerIds, networkIds, volumeNames } from '../ask-engine.ts';
 import { leftoversIn } from '../backups.ts';
-import { docker } from '../containers.ts';
 
 /** What `drill --json` prints. */
 export type DrillJson = DrillRecord & { readonly results: readonly CheckResult[] };
@@ -13,11 +13,11 @@ const lines = (text: string): readonly string[] => text.split('\n').filter(Boole
 export const sandboxOf = async (
   run: string,
 ): Promise<Readonly<Record<'containers' | 'networks' | 'volumes', readonly string[]>>> => {
-  const label = `label=io.stack-backup.drill=${run}`;
+  const ofDrill = { label: `io.stack-backup.drill=${run}` };
   return {
-    containers: lines(await docker('ps', '-aq', '--filter', label)),
-    networks: lines(await docker('network', 'ls', '-q', '--filter', label)),
-    volumes: lines(await docker('volume', 'ls', '-q', '--filter', label)),
+    containers: await containerIds(ofDrill),
+    networks: await networkIds(ofDrill),
+    volumes: await volumeNames(ofDrill),
   };
 };
 
