@@ -1,5 +1,4 @@
 import { messageOf } from '../../base/errors.ts';
-import { HashedAhead } from '../../copy/warm/ahead.ts';
 import type { BackupPlan } from '../../plan/types.ts';
 import type { Manifest } from '../../snapshot/types.ts';
 import { giveName } from '../course/finish.ts';
@@ -21,11 +20,10 @@ const work = async (run: Run, opened: GuardedRun): Promise<Manifest> => {
   const enter = entering(run, opened);
   await enter('before-stop');
   await runHooks(run.context, run.plan, 'before-stop', hookRun(run), run.hooks);
-  await using ahead = new HashedAhead(run.folder, run.context);
-  const kept = await copyWhileQuiet(run, opened, enter, ahead);
+  const kept = await copyWhileQuiet(run, opened, enter);
   await enter('after-start');
   await runHooks(run.context, run.plan, 'after-start', hookRun(run), run.hooks);
-  return await finishBackup(run, enter, kept);
+  return finishBackup(run, enter, kept);
 };
 
 const endOf = async (run: Run, opened: GuardedRun): Promise<RunEnd> => {

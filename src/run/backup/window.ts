@@ -1,4 +1,3 @@
-import type { HashedAhead } from '../../copy/warm/ahead.ts';
 import { neededFor } from '../../plan/backup.ts';
 import { type Asking, askBeforeQuiet, whileAsking } from '../checks/stage.ts';
 import type { RunContext } from '../context.ts';
@@ -17,13 +16,9 @@ import { assertSpace } from '../stages/preflight.ts';
 
 export const hookRun = ({ id, folder }: Run): HookRun => ({ id, folder });
 
-/**
- * The window: what keeps services down once all are quiet. Nothing that can wait is done in it. When it is over,
- * the hashing goes on, last in line, while the services start.
- */
+/** The window: what keeps services down once all are quiet. Nothing that can wait is done in it. */
 const inTheWindow =
-  (run: Run, enter: Enter, prepared: Prepared, ahead: HashedAhead) =>
-  async (quiet: RunContext, release: Release) => {
+  (run: Run, enter: Enter, prepared: Prepared) => async (quiet: RunContext, release: Release) => {
     const consistent = momentOf(run);
     await enter('while-stopped');
     await runHooks(quiet, run.plan, 'while-stopped', hookRun(run), run.hooks);
@@ -31,7 +26,6 @@ const inTheWindow =
     const copied = await whileAsking(askingIn(run, quiet), (context) =>
       copyAll(context, run.plan, run.folder, prepared, release),
     );
-    ahead.hasher.goOn();
     await enter('starting');
     return { copied, consistent };
   };
@@ -54,7 +48,6 @@ export const copyWhileQuiet = async (
   run: Run,
   { journal, guardian }: GuardedRun,
   enter: Enter,
-  ahead: HashedAhead,
 ): Promise<Kept> => {
   const { plan, ledger, needs } = run;
   const context: RunContext = {
@@ -67,15 +60,13 @@ export const copyWhileQuiet = async (
   const early = { holds: await holdsIn(context, plan, needs), begin: () => journal.enter('starting') };
   try {
     const holder = await makeHolder(context, plan, run.id);
-    const warm = await copyWarm(run, enter, ahead);
+    const warm = await copyWarm(run, enter);
     const cold = plan.copies.filter(({ mount }) => !warm.has(mount.name));
     await assertSpace(plan, neededFor(cold));
     await guardian; // it has had the time of the copying to get up
-    ahead.hasher.rest(); // nothing competes with what the services wait for
     await enter('stopping');
-    const work = inTheWindow(run, enter, { holder, warm }, ahead);
-    const kept = await whileQuiet(context, plan, ledger, needs, work, early);
-    return { ...kept, ahead };
+    const work = inTheWindow(run, enter, { holder, warm });
+    return await whileQuiet(context, plan, ledger, needs, work, early);
   } finally {
     if (needsHolder(plan)) await removeHolder(run);
   }
