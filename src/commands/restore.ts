@@ -93,7 +93,7 @@ const restoreOne = async (
   const turn = { instance: meant.instance, wait: flags.wait, emit };
   return await underLock(session, turn, async (lock) => {
     lock.describe('restoring');
-    if (flags.verify) await assertWhole(world, meant.snapshot.folder);
+    const wholeSince = flags.verify ? await assertWhole(world, meant.snapshot.folder) : undefined;
     const plan = withWarnings(await planned(session, meant, flags.yes), flags, meant);
     assertPossible(plan);
     if (!flags.yes) {
@@ -101,7 +101,7 @@ const restoreOne = async (
       await confirm(world, questionOf(plan));
     }
     await using _others = await locksOfOthers(session, plan);
-    const options = { toolVersion: world.version, pinnedMs };
+    const options = { toolVersion: world.version, pinnedMs, wholeSince };
     return await executeRestore(plan, options, toolsOf(session, emit, lock));
   });
 };

@@ -6,6 +6,11 @@ export interface BackSource {
   /** Absolute path of the snapshot. */
   readonly folder: string;
   readonly mount: ManifestMount;
+  /**
+   * From this moment on (ns since 1970) all of the snapshot was read and found to be what its index says. What
+   * has not changed since need not be hashed again.
+   */
+  readonly wholeSince?: bigint | undefined;
 }
 
 /**

@@ -84,6 +84,8 @@ export interface RestoreOptions {
   readonly toolVersion: string;
   /** How long the safety snapshot is not to be removed, ms. */
   readonly pinnedMs: number;
+  /** When the whole snapshot began to be verified, ns since 1970; undefined when it was not. */
+  readonly wholeSince?: bigint | undefined;
 }
 
 /**
@@ -124,6 +126,7 @@ export const executeRestore = async (
     run,
     opened,
     plan,
+    wholeSince: options.wholeSince,
     loadings,
     enter: entering(run, opened),
     state: { data: 'untouched', restore, problems: [] },

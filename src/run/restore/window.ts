@@ -28,6 +28,7 @@ export interface Restoring {
   readonly run: Run;
   readonly opened: OpenedRun;
   readonly plan: RestorePlan;
+  readonly wholeSince: bigint | undefined;
   readonly enter: Enter;
   /** Of `--from-dump`. */
   readonly loadings: readonly Loading[];
@@ -61,7 +62,7 @@ const adoptCrashed = async (
 
 /** From here on data is neither the old nor the new, and the journal says so before. */
 const putDataBack = async (context: RunContext, restoring: Restoring): Promise<void> => {
-  const { run, opened, plan, enter, state } = restoring;
+  const { run, opened, plan, wholeSince, enter, state } = restoring;
   if (plan.putBacks.length === 0) return;
   await enter('restoring');
   state.data = 'half-restored';
@@ -76,7 +77,7 @@ const putDataBack = async (context: RunContext, restoring: Restoring): Promise<v
   }));
   const { path, manifest } = state;
   await putAll(context, {
-    ...{ run: run.id, folder: plan.folder, puts, devices: plan.devices },
+    ...{ run: run.id, folder: plan.folder, wholeSince, puts, devices: plan.devices },
     ...(path === undefined || manifest === undefined
       ? {}
       : { known: { folder: path, mounts: manifest.mounts } }),

@@ -15,8 +15,8 @@ const partOfAll = 8;
 
 /** Where a file of the snapshot differs from what is in its place now. */
 export interface Differing {
-  /** Of the whole file in the snapshot, and its bytes. */
-  readonly sha256: string;
+  /** Of the whole file in the snapshot, where it was asked for; and its bytes. */
+  readonly sha256: string | undefined;
   readonly size: number;
   /** Begin and end of each place, one after the other. */
   readonly runs: readonly number[];
@@ -54,21 +54,22 @@ async function* pairsOf(
 }
 
 /**
- * Compares a file of the snapshot with one that is no shorter, byte by byte, and hashes what it has read of the
- * first: what is not named as differing is what that hash is of. Undefined when so much differs that a new file
- * costs less; then the rest was not read.
+ * Compares a file of the snapshot with one that is no shorter, byte by byte, and (`hashing`) hashes what it has
+ * read of the first: what is not named as differing is what that hash is of. Undefined when so much differs that
+ * a new file costs less; then the rest was not read.
  */
 export const differingOf = async (
   source: FileHandle,
   target: FileHandle,
-  signal: AbortSignal | undefined,
+  { hashing, signal }: { readonly hashing: boolean; readonly signal?: AbortSignal | undefined },
 ): Promise<Differing | undefined> => {
   const { size: told } = await source.stat();
-  const [hash, changes] = [createHash('sha256'), createHash('sha256')];
+  const hash = hashing ? createHash('sha256') : undefined;
+  const changes = createHash('sha256');
   const runs: number[] = [];
   let [size, differ] = [0, 0];
   for await (const { is, was, position } of pairsOf(source, target, signal)) {
-    hash.update(is);
+    hash?.update(is);
     size += is.length;
     if (was.length < is.length) return undefined;
     const now = was.subarray(0, is.length);
@@ -80,7 +81,7 @@ export const differingOf = async (
     }
     if (differ * partOfAll > told || runs.length > 2 * mostRuns) return undefined;
   }
-  return { sha256: hash.digest('hex'), size, runs, changes: changes.digest('hex') };
+  return { sha256: hash?.digest('hex'), size, runs, changes: changes.digest('hex') };
 };
 
 /** So many places at a time: others have a turn in between. */

@@ -5,6 +5,7 @@ import { run } from '../../../base/process.ts';
 import type { RecordEntry } from '../../../snapshot/entries/records.ts';
 import { below } from '../../changes/paths.ts';
 import { PathSet } from '../../changes/seen.ts';
+import { tellsChanges } from '../../changes/stamp.ts';
 import { complaint } from '../../walk.ts';
 import { marksOf } from '../compare/attributes.ts';
 import type { Pile } from '../compare/pile.ts';
@@ -20,7 +21,10 @@ const leastBytes = 4 * 1024 * 1024;
 /** So many of one mount; their names go to one program. */
 const mostFiles = 20_000;
 
-const blockBytes = 4096;
+const blockBytes = 4096n;
+
+/** Times of files move in ticks of the kernel's clock, 10 ms at most: a change may look older than it is. */
+const marginNs = 25_000_000n;
 
 /** Where files are patched. */
 export interface PatchGround {
@@ -28,6 +32,8 @@ export interface PatchGround {
   readonly tree: string;
   readonly snapshot: FolderWalk;
   readonly wanted: Wanted;
+  /** As that of the source. */
+  readonly wholeSince: bigint | undefined;
   /** What is put back. */
   readonly make: Pile;
   /** The same of the target. */
@@ -49,6 +55,8 @@ const flags = constants.O_NOFOLLOW | constants.O_NONBLOCK;
 export class Patcher {
   readonly #ground: PatchGround;
   readonly #candidates = new PathSet();
+  /** Files of the snapshot that changed before this are as they were when all of it was read. */
+  #settled = 0n;
 
   private constructor(ground: PatchGround) {
     this.#ground = ground;
@@ -56,11 +64,12 @@ export class Patcher {
 
   static async open(ground: PatchGround): Promise<Patcher> {
     const patcher = new Patcher(ground);
-    const { tree, top, wanted, signal } = ground;
+    const { tree, top, wanted, wholeSince, signal } = ground;
     const large = await patcher.#large();
     const [first] = large;
     if (first === undefined || (await patcher.#shares(first))) return patcher;
     try {
+      if (wholeSince !== undefined && (await tellsChanges(tree))) patcher.#settled = wholeSince - marginNs;
       const [ours, theirs] = await Promise.all([
         marksOf(top, wanted.type, large, signal),
         marksOf(tree, wanted.type, large, signal),
@@ -132,13 +141,16 @@ export class Patcher {
 
   async #attempt(entry: RecordEntry, from: FileHandle, to: FileHandle): Promise<Batch | undefined> {
     const { target, staging, signal } = this.#ground;
-    const [source, before] = await Promise.all([from.stat(), to.stat({ bigint: true })]);
-    const isSparse = source.blocks * 512 < source.size - blockBytes; // a whole copy keeps the holes
+    const look = () => Promise.all([from.stat({ bigint: true }), to.stat({ bigint: true })]);
+    const [source, before] = await look();
+    const isSparse = source.blocks * 512n < source.size - blockBytes; // a whole copy keeps the holes
     if (!source.isFile() || isSparse || !before.isFile() || before.nlink !== 1n) return undefined;
-    const differing = await differingOf(from, to, signal);
+    const hashing = source.ctimeNs >= this.#settled;
+    const differing = await differingOf(from, to, { hashing, signal });
     // What is wrong with the snapshot is found again, and told, when the file is made anew.
-    if (differing === undefined || differing.sha256 !== entry.sha256) return undefined;
-    const after = await to.stat({ bigint: true });
+    if (differing?.size !== entry.size || (hashing && differing.sha256 !== entry.sha256)) return undefined;
+    const [still, after] = await look();
+    if (still.ctimeNs !== source.ctimeNs) return undefined;
     if (after.ctimeNs !== before.ctimeNs || after.nlink !== 1n) return undefined;
     const name = staging.batch();
     const aside = below(`${staging.path}/${name}`, entry.path);

@@ -85,7 +85,8 @@ export class TreeFiller implements Filler {
     this.#make.close();
     await sortRecords(this.#make.file, signal);
     using tree = new FolderWalk(this.#tree);
-    const own = { tree: this.#tree, snapshot: tree, wanted: this.#wanted, make: this.#make };
+    const { wholeSince } = this.#source;
+    const own = { tree: this.#tree, snapshot: tree, wanted: this.#wanted, wholeSince, make: this.#make };
     const patcher = await Patcher.open({ ...own, ...ground });
     let entries: RecordEntry[] = [];
     let bytes = 0;

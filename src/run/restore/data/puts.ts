@@ -21,6 +21,8 @@ export interface PutWork {
   readonly run: string;
   /** Absolute path of the snapshot. */
   readonly folder: string;
+  /** As `BackSource` has it. */
+  readonly wholeSince?: bigint | undefined;
   readonly puts: readonly Put[];
   readonly devices: boolean;
   /** A snapshot that was just made of what is overwritten. */
@@ -77,13 +79,13 @@ const putOne = async (
   { mount, to }: Put,
   target: BackTarget,
 ): Promise<void> => {
-  const { folder, devices } = work;
+  const { folder, wholeSince, devices } = work;
   const from = context.clock.tick();
   const about = { mount: to.name, bytes: mount.bytes, entries: mount.entries };
   context.emit({ type: 'copy-started', ...about });
   try {
     if (to.kind === 'bind' && to.created) await makeMissing(folder, mount, to.source);
-    const result = await putBack({ folder, mount }, target, {
+    const result = await putBack({ folder, mount, wholeSince }, target, {
       devices,
       ...knownOf(work, to),
       signal: context.signal,

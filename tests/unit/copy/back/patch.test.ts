@@ -81,7 +81,7 @@ describe('patching a file in its place', { timeout: 60_000 }, () => {
           for (const { at, length } of all) await writeAt(other, noise(length, at + 3), at);
           await using source = await open(one, 'r');
           await using damaged = await open(other, 'r+');
-          const differing = await differingOf(source, damaged, undefined);
+          const differing = await differingOf(source, damaged, { hashing: true });
           if (differing === undefined) return;
           expect(await patch(source, damaged, differing, undefined)).toBe(true);
           expect((await readFile(other)).equals(bytes)).toBe(true);
@@ -98,7 +98,7 @@ describe('patching a file in its place', { timeout: 60_000 }, () => {
     await writeAt(other, Buffer.alloc(4096), 8192);
     await using source = await open(one, 'r');
     await using damaged = await open(other, 'r+');
-    const differing = await differingOf(source, damaged, undefined);
+    const differing = await differingOf(source, damaged, { hashing: true });
     if (differing === undefined) throw new Error('it is worth it');
     await writeAt(one, Buffer.alloc(4096, 7), 8192);
     expect(await patch(source, damaged, differing, undefined)).toBe(false);
@@ -190,9 +190,22 @@ describe('putting back a large file of which little differs', { timeout: 60_000 
     expect(readdirSync(folder).filter((name) => name.startsWith('.stack-backup-'))).toEqual([]);
   });
 
-  it('leaves the target as it is when the snapshot is damaged', async () => {
+  it('gives the same when the snapshot was just read, and need not be hashed again', async () => {
     await writeFile(large(), noise(largeBytes));
+    const before = await stateOf(live);
     const source = await snapshotOf();
+    await writeAt(large(), Buffer.alloc(4096), megabyte);
+    const wholeSince = BigInt(Date.now() + 60_000) * 1_000_000n; // long after its files were made
+    expect(await putBack({ ...source, wholeSince }, target())).toMatchObject({ replaced: 1 });
+    expect(await stateOf(live)).toEqual(before);
+  });
+
+  it.each([
+    ['', undefined],
+    [' after it was found to be whole', BigInt(Date.now()) * 1_000_000n],
+  ])('leaves the target as it is when the snapshot was damaged%s', async (_, wholeSince) => {
+    await writeFile(large(), noise(largeBytes));
+    const source = { ...(await snapshotOf()), wholeSince };
     await writeAt(large(), Buffer.alloc(4096), megabyte);
     const before = await stateOf(live);
     const file = join(source.folder, source.mount.path, 'large');
