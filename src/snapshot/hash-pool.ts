@@ -47,8 +47,8 @@ export class HashPool implements AsyncDisposable {
   #broken: unknown;
   #left = few;
 
-  constructor(root: string, workers: number) {
-    this.#data = { root: Buffer.from(root), progress: new SharedArrayBuffer(8) };
+  constructor(root: string, { workers, last }: { readonly workers: number; readonly last: boolean }) {
+    this.#data = { root: Buffer.from(root), progress: new SharedArrayBuffer(8), last };
     this.#most = workers;
   }
 

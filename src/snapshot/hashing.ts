@@ -26,6 +26,8 @@ export interface HashOptions {
   /** Told the bytes hashed so far, a few times a second. */
   readonly onProgress?: (bytes: number) => void;
   readonly workers?: number;
+  /** Its threads are last in line for the processors. */
+  readonly last?: boolean;
 }
 
 /** A worker is given so much at once: enough to make the message cheap, little enough to share work evenly. */
@@ -121,9 +123,9 @@ export class FileHasher implements AsyncDisposable {
     );
 
   constructor(root: string, options: HashOptions = {}) {
-    const { signal, onProgress, workers = defaultWorkers() } = options;
+    const { signal, onProgress, workers = defaultWorkers(), last = false } = options;
     this.#options = options;
-    this.#pool = new HashPool(root, workers);
+    this.#pool = new HashPool(root, { workers, last });
     if (signal?.aborted) this.#interrupt();
     signal?.addEventListener('abort', this.#interrupt, { once: true });
     this.#timer = onProgress && setInterval(() => onProgress(this.#pool.bytes), progressMs);

@@ -57,7 +57,9 @@ const finishAll = async (
 ): Promise<Finished> => {
   await using sums = await ChecksumWriter.create(join(folder, sumsName));
   const progress = progressOf(context, plan);
-  await using hasher = new FileHasher(folder, { signal: context.signal, onProgress: progress.hashed });
+  // Last in line: everything waits for the thread that makes the archives, and services run beside it.
+  const options = { signal: context.signal, onProgress: progress.hashed, last: true };
+  await using hasher = new FileHasher(folder, options);
   const results = await inLanes(copied, atOnce, context.signal, async (copy, signal) => {
     const live = isLive(plan, copy);
     const result = await finishCopy(copy, { snapshot: folder, sums, hasher, live, signal });

@@ -6,6 +6,7 @@ import { warmTree } from '../../copy/warm/warm.ts';
 import { openArchive, warmArchive } from '../../copy/warm/warm-archive.ts';
 import type { BackupPlan, PlannedCopy } from '../../plan/types.ts';
 import type { RunContext } from '../context.ts';
+import { flushedBeforeTheStop, leastFlushedBytes } from './early-flush.ts';
 import { inLanes } from './lanes.ts';
 
 /** The copies that were made while the services ran, by mount name. */
@@ -56,8 +57,13 @@ export const warmAll = async (context: RunContext, plan: BackupPlan, folder: str
   const { readRate } = plan.instance.limits;
   const pace = readRate === 0 ? undefined : new Pace(readRate);
   const planned = plan.copies.filter(isPrepared);
-  const copies = await inLanes(planned, atOnce, context.signal, (copy, signal) =>
-    warmOne({ ...context, signal }, copy, folder, pace),
-  );
+  const copying = () =>
+    inLanes(planned, atOnce, context.signal, (copy, signal) =>
+      warmOne({ ...context, signal }, copy, folder, pace),
+    );
+  const bytes = planned.reduce((sum, { size, warm }) => sum + (warm ? (size?.bytes ?? 0) : 0), 0);
+  const copies = await (bytes < leastFlushedBytes
+    ? copying()
+    : flushedBeforeTheStop(folder, context.signal, copying));
   return new Map(copies.map((copy) => [copy.task.name, copy]));
 };

@@ -20,6 +20,8 @@ export interface HashWorkerData {
   readonly root: Uint8Array;
   /** One counter that all workers share: bytes hashed so far. */
   readonly progress: SharedArrayBuffer;
+  /** They are last in line for the processors. */
+  readonly last: boolean;
 }
 
 /** A file that is larger than what the answerer was made for. */
@@ -30,7 +32,7 @@ export class LargerThanTold extends Error {}
  * takes, bytes; a larger one ends the job with `LargerThanTold`.
  */
 export const answerer = (
-  { root, progress }: HashWorkerData,
+  { root, progress }: Pick<HashWorkerData, 'root' | 'progress'>,
   { blockBytes, most }: { readonly blockBytes: number; readonly most: number },
 ): ((job: HashJob) => HashAnswer) => {
   const counter = new BigInt64Array(progress);
