@@ -16,6 +16,7 @@ import { Differences } from './differences.ts';
 import { isShared } from './shared.ts';
 import type { Copied, CopyResult } from './types.ts';
 import { recordWalk, TreeCount } from './walk.ts';
+import type { HashedAhead } from './warm/ahead.ts';
 import type { Base } from './warm/types.ts';
 
 export interface FinishOptions {
@@ -28,6 +29,8 @@ export interface FinishOptions {
   readonly signal?: AbortSignal;
   /** Hashes files below `snapshot`, for all mounts. */
   readonly hasher: FileHasher;
+  /** What was hashed before the services were back. */
+  readonly ahead?: HashedAhead | undefined;
 }
 
 /** One entry of the copy, with what the source says where that is what counts later. */
@@ -36,10 +39,17 @@ interface Kept {
   /** Inode of the copy: its hard links share it, and are hashed once. */
   readonly inode: bigint;
   readonly links: number;
+  /** The hash of this very file of the copy, where it was begun ahead. */
+  readonly coming: Promise<string | undefined> | undefined;
 }
 
 /** What the source says where that is what a later snapshot compares with; the content is the copy's. */
-const keep = (source: RecordEntry | undefined, copy: RecordEntry, sha256: string | undefined): Kept => {
+const keep = (
+  source: RecordEntry | undefined,
+  copy: RecordEntry,
+  sha256: string | undefined,
+  ahead: HashedAhead | undefined,
+): Kept => {
   const { inode, ctimeNs, links, size } = source ?? copy;
   const own = copy.type === 'dir' ? { inode, ctimeNs, links, size } : { inode, ctimeNs, links };
   return {
@@ -47,6 +57,7 @@ const keep = (source: RecordEntry | undefined, copy: RecordEntry, sha256: string
     inode: copy.inode,
     // Not the copy's: what it shares with earlier snapshots is no link within the tree.
     links,
+    coming: sha256 === undefined ? ahead?.of(copy) : undefined,
   };
 };
 
@@ -56,6 +67,7 @@ const compared = (
   found: RecordEntry | undefined,
   sha256: string | undefined,
   differences: Differences,
+  ahead: HashedAhead | undefined,
 ): Kept | undefined => {
   if (found === undefined) {
     differences.found(expected?.path ?? Buffer.alloc(0), 'it is not in the copy');
@@ -65,7 +77,7 @@ const compared = (
   if (expected !== undefined && differs !== undefined && isTimeCutShort(expected, found))
     differences.timesCut = true;
   else if (differs !== undefined) differences.found(found.path, differs);
-  return keep(expected, found, sha256);
+  return keep(expected, found, sha256, ahead);
 };
 
 /** Names of one file in the source must be names of one file in the copy, and of no other. */
@@ -110,6 +122,7 @@ async function* requestsOf(
   base: Base | undefined,
   root: string,
   differences: Differences,
+  ahead: HashedAhead | undefined,
 ): AsyncGenerator<readonly HashRequest<Kept>[], void, void> {
   const earlier = base === undefined ? nothing() : readIndex(base.index);
   const settled = base?.settled ?? 0n;
@@ -124,13 +137,15 @@ async function* requestsOf(
       links.check(item);
     }
     const wanted = entry.type === 'file' && !again && entry.sha256 === undefined;
-    return { item, size: entry.size, ...(wanted ? { path: below(root, entry.path) } : {}) };
+    if (!wanted) return { item, size: entry.size };
+    const { coming } = item;
+    return { item, size: entry.size, path: below(root, entry.path), ...(coming && { coming }) };
   };
   for await (const rows of sideBySide(readRecords(source), readRecords(copy), earlier))
     yield rows
       .filter(([expected, found]) => expected !== undefined || found !== undefined)
       .map(([expected, found, known]) =>
-        compared(expected, found, knownHash(expected, known, settled), differences),
+        compared(expected, found, knownHash(expected, known, settled), differences, ahead),
       )
       .filter((item) => item !== undefined)
       .map(requestOf);
@@ -184,7 +199,7 @@ const applyDelta = async (
 
 /** Both walks side by side, hashes, index, checksums and size, in one pass. */
 const finishTree = async (copied: Copied, options: FinishOptions): Promise<CopyResult> => {
-  const { snapshot, sums, hasher, signal } = options;
+  const { snapshot, sums, hasher, ahead, signal } = options;
   const { task } = copied;
   const source = sourceRecordsPath(snapshot, task.path);
   const copy = `${source}.copy`;
@@ -200,7 +215,7 @@ const finishTree = async (copied: Copied, options: FinishOptions): Promise<CopyR
   const hashes = new LinkHashes();
   const shared = { files: 0, bytes: 0 };
   const entries = async function* () {
-    const kept = requestsOf(source, copy, copied.delta?.base, task.path, differences);
+    const kept = requestsOf(source, copy, copied.delta?.base, task.path, differences, ahead);
     for await (const results of hasher.hash(kept)) {
       for (const { item } of results) {
         count.add({ ...item.entry, links: item.links, identity: String(item.inode) });

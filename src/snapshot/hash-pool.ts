@@ -7,6 +7,7 @@ import {
   type HashWorkerData,
   LargerThanTold,
 } from './hash/answer.ts';
+import { Rest } from './hash/rest.ts';
 
 /** As many as there are cores: two at least (one reads while the other hashes), four at most (memory). */
 export const defaultWorkers = (): number => Math.min(4, Math.max(2, availableParallelism()));
@@ -40,6 +41,8 @@ interface Job {
 export class HashPool implements AsyncDisposable {
   readonly #data: HashWorkerData;
   readonly #most: number;
+  /** Begins and ends rest for all threads. What is so little that none is asked does not rest. */
+  readonly rest = new Rest();
   readonly #idle: Worker[] = [];
   readonly #all: Worker[] = [];
   readonly #queue: Job[] = [];
@@ -48,7 +51,8 @@ export class HashPool implements AsyncDisposable {
   #left = few;
 
   constructor(root: string, { workers, last }: { readonly workers: number; readonly last: boolean }) {
-    this.#data = { root: Buffer.from(root), progress: new SharedArrayBuffer(8), last };
+    const rest = this.rest.shared;
+    this.#data = { root: Buffer.from(root), progress: new SharedArrayBuffer(8), rest, last };
     this.#most = workers;
   }
 

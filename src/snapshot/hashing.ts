@@ -9,6 +9,8 @@ export interface HashRequest<T> {
   readonly path?: Buffer;
   /** Bytes expected in the file: how much one worker is given at once depends on it. */
   readonly size: number;
+  /** Its hash, where somebody else is at it already; when it comes to nothing, the file is read after all. */
+  readonly coming?: Promise<string | undefined>;
 }
 
 export interface Hashed<T> {
@@ -37,7 +39,9 @@ const jobBytes = 8 * 1024 * 1024;
 const windowItems = 2_048;
 const progressMs = 250;
 
-const bytesOf = <T>({ path, size }: HashRequest<T>): number => (path === undefined ? 0 : size);
+const isRead = <T>({ path, coming }: HashRequest<T>): boolean => path !== undefined && coming === undefined;
+
+const bytesOf = <T>(request: HashRequest<T>): number => (isRead(request) ? request.size : 0);
 
 /** Cuts a stream of requests into what one worker is given at once. */
 async function* jobsOf<T>(
@@ -59,7 +63,7 @@ async function* jobsOf<T>(
 }
 
 const packed = <T>(requests: readonly HashRequest<T>[]): HashJob => {
-  const names = requests.flatMap(({ path }) => (path === undefined ? [] : [path]));
+  const names = requests.filter(isRead).map(({ path }) => path as Buffer);
   const paths = new Uint8Array(names.reduce((sum, name) => sum + name.length + 1, 0));
   let at = 0;
   for (const name of names) {
@@ -74,13 +78,34 @@ const resultsOf = <T>(job: readonly HashRequest<T>[], answer: HashAnswer): reado
   const failures = new Map(answer.failures);
   const databases = new Set(answer.databases);
   let place = 0;
-  return job.map(({ item, path }) => {
-    if (path === undefined) return { item };
+  return job.map((request) => {
+    const { item } = request;
+    if (!isRead(request)) return { item };
     const failure = failures.get(place);
     const sha256 = digests.toString('hex', place * 32, place * 32 + 32);
     const isDatabase = databases.has(place++) && { isDatabase: true as const };
     return failure === undefined ? { item, sha256, ...isDatabase } : { item, failure };
   });
+};
+
+/** Waits for what was to come from somebody else, and reads what did not. */
+const withOthers = async <T>(
+  pool: HashPool,
+  job: readonly HashRequest<T>[],
+  results: readonly Hashed<T>[],
+): Promise<readonly Hashed<T>[]> => {
+  if (job.every(({ coming }) => coming === undefined)) return results;
+  const all = [...results];
+  for (const [place, { item, path, size, coming }] of job.entries()) {
+    if (coming === undefined || path === undefined) continue;
+    const sha256 = await coming;
+    const request = { item, path, size };
+    all[place] =
+      sha256 !== undefined
+        ? { item, sha256 }
+        : (resultsOf([request], await pool.submit(packed([request]), size))[0] as Hashed<T>);
+  }
+  return all;
 };
 
 /** Results in the order of the requests, with a window of jobs under way. */
@@ -103,7 +128,7 @@ async function* inOrder<T>(
     const first = waiting.shift();
     if (first === undefined) continue;
     items -= first.job.length;
-    yield resultsOf(first.job, await first.answer);
+    yield await withOthers(pool, first.job, resultsOf(first.job, await first.answer));
   }
 }
 
@@ -115,20 +140,42 @@ async function* inOrder<T>(
  */
 export class FileHasher implements AsyncDisposable {
   readonly #pool: HashPool;
-  readonly #options: HashOptions;
-  readonly #timer: NodeJS.Timeout | undefined;
+  readonly #signal: AbortSignal | undefined;
+  #onProgress: HashOptions['onProgress'];
+  readonly #following: Disposable | undefined;
   readonly #interrupt = (): void =>
     this.#pool.fail(
-      new StackBackupError('interrupted', 'hashing was interrupted', { cause: this.#options.signal?.reason }),
+      new StackBackupError('interrupted', 'hashing was interrupted', { cause: this.#signal?.reason }),
     );
 
   constructor(root: string, options: HashOptions = {}) {
     const { signal, onProgress, workers = defaultWorkers(), last = false } = options;
-    this.#options = options;
+    this.#signal = signal;
     this.#pool = new HashPool(root, { workers, last });
     if (signal?.aborted) this.#interrupt();
     signal?.addEventListener('abort', this.#interrupt, { once: true });
-    this.#timer = onProgress && setInterval(() => onProgress(this.#pool.bytes), progressMs);
+    this.#following = onProgress && this.follow(onProgress);
+  }
+
+  /** Somebody is told the bytes hashed so far, a few times a second, until it is disposed of. One at a time. */
+  follow(onProgress: (bytes: number) => void): Disposable {
+    const timer = setInterval(() => onProgress(this.#pool.bytes), progressMs);
+    this.#onProgress = onProgress;
+    return {
+      [Symbol.dispose]: () => {
+        clearInterval(timer);
+        this.#onProgress = undefined;
+      },
+    };
+  }
+
+  /** Uses neither processors nor the disk any more, until `goOn`. */
+  rest(): void {
+    this.#pool.rest.begin();
+  }
+
+  goOn(): void {
+    this.#pool.rest.end();
   }
 
   /** Results in the order of the requests. */
@@ -136,12 +183,12 @@ export class FileHasher implements AsyncDisposable {
     requests: AsyncIterable<readonly HashRequest<T>[]>,
   ): AsyncGenerator<readonly Hashed<T>[], void, void> {
     yield* inOrder(this.#pool, jobsOf(requests));
-    this.#options.onProgress?.(this.#pool.bytes);
+    this.#onProgress?.(this.#pool.bytes);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    clearInterval(this.#timer);
-    this.#options.signal?.removeEventListener('abort', this.#interrupt);
+    this.#following?.[Symbol.dispose]();
+    this.#signal?.removeEventListener('abort', this.#interrupt);
     await this.#pool[Symbol.asyncDispose]();
   }
 }

@@ -132,8 +132,10 @@ describe('a signal while bytes move', () => {
     );
     await stack.up();
     const data = await mountpoint(`${stack.project}_data`);
-    // Long enough to be met at work, by any disk: no holes, and nothing to share.
+    // Long enough to be met at work, by any disk: no holes, nothing to share, and nothing to be hashed ahead.
     await must(['dd', 'if=/dev/urandom', 'of=large', 'bs=1M', 'count=500', 'status=none'], data);
+    await must(['split', '-b', '512K', 'large'], data);
+    await must(['rm', 'large'], data);
   });
   afterAll(() => stack?.down());
 

@@ -4,6 +4,7 @@ import fc from 'fast-check';
 import { removeTree } from '../../src/base/disk.ts';
 import { finishCopy } from '../../src/copy/finish.ts';
 import type { CopyResult } from '../../src/copy/types.ts';
+import { HashedAhead } from '../../src/copy/warm/ahead.ts';
 import { captureDelta } from '../../src/copy/warm/delta.ts';
 import type { Base } from '../../src/copy/warm/types.ts';
 import { warmTree } from '../../src/copy/warm/warm.ts';
@@ -56,9 +57,11 @@ interface Night {
   readonly before: readonly Edit[];
   readonly during: readonly Edit[];
   readonly between: readonly Edit[];
+  /** What can be done before the last edits, and before the services are back, is done then. */
+  readonly isAhead?: boolean;
 }
 
-const night = fc.record({ before: edits(25), during: edits(12), between: edits(8) });
+const night = fc.record({ before: edits(25), during: edits(12), between: edits(8), isAhead: fc.boolean() });
 
 /**
  * Unpacking one file over another adds attributes to a folder, and takes none away (docs/how-it-works.md): not when
@@ -69,17 +72,23 @@ const withoutLoss = (changes: readonly Edit[]): readonly Edit[] =>
     .filter(({ kind }) => kind !== 'attributeOff')
     .map((edit) => (edit.kind === 'attribute' ? { ...edit, kind: 'attributeOfFile' } : edit));
 
-const forForm = ({ before, during, between }: Night, form: 'tree' | 'archive'): Night =>
-  form === 'tree'
-    ? { before, during, between }
-    : { before: withoutLoss(before), during: withoutLoss(during), between: withoutLoss(between) };
+const forForm = (changes: Night, form: 'tree' | 'archive'): Night => {
+  if (form === 'tree') return changes;
+  const { before, during, between, ...others } = changes;
+  return {
+    ...others,
+    before: withoutLoss(before),
+    during: withoutLoss(during),
+    between: withoutLoss(between),
+  };
+};
 
 export const snapshotOf = async (
   source: string,
   snapshot: string,
   base: Base | undefined,
   form: 'tree' | 'archive',
-  { before, during, between }: Night,
+  { before, during, between, isAhead = true }: Night,
   leastPatched?: number,
 ): Promise<CopyResult> => {
   await applyEdits(source, before);
@@ -98,11 +107,15 @@ export const snapshotOf = async (
           options,
         );
   await editing;
+  // As if other mounts were copied meanwhile: all that can be is hashed before the last edits are made.
+  await using ahead = new HashedAhead(snapshot, { least: 1 });
+  if (isAhead) await ahead.add(warm, 0);
+  await ahead.settled();
   await applyEdits(source, between);
   const copied = await captureDelta(warm, snapshot, { quiet: true });
   await using sums = await ChecksumWriter.create(join(snapshot, 'SHA256SUMS'));
   await using hasher = new FileHasher(snapshot);
-  const result = await finishCopy(copied, { snapshot, sums, hasher });
+  const result = await finishCopy(copied, { snapshot, sums, hasher, ahead });
   await sums.finish();
   return result;
 };

@@ -1,4 +1,5 @@
 import { messageOf } from '../../base/errors.ts';
+import { HashedAhead } from '../../copy/warm/ahead.ts';
 import type { BackupPlan } from '../../plan/types.ts';
 import type { Manifest } from '../../snapshot/types.ts';
 import { giveName } from '../course/finish.ts';
@@ -20,10 +21,11 @@ const work = async (run: Run, opened: GuardedRun): Promise<Manifest> => {
   const enter = entering(run, opened);
   await enter('before-stop');
   await runHooks(run.context, run.plan, 'before-stop', hookRun(run), run.hooks);
-  const kept = await copyWhileQuiet(run, opened, enter);
+  await using ahead = new HashedAhead(run.folder, run.context);
+  const kept = await copyWhileQuiet(run, opened, enter, ahead);
   await enter('after-start');
   await runHooks(run.context, run.plan, 'after-start', hookRun(run), run.hooks);
-  return finishBackup(run, enter, kept);
+  return await finishBackup(run, enter, kept);
 };
 
 const endOf = async (run: Run, opened: GuardedRun): Promise<RunEnd> => {

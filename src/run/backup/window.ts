@@ -1,3 +1,4 @@
+import type { HashedAhead } from '../../copy/warm/ahead.ts';
 import { neededFor } from '../../plan/backup.ts';
 import { type Asking, askBeforeQuiet, whileAsking } from '../checks/stage.ts';
 import type { RunContext } from '../context.ts';
@@ -48,6 +49,7 @@ export const copyWhileQuiet = async (
   run: Run,
   { journal, guardian }: GuardedRun,
   enter: Enter,
+  ahead: HashedAhead,
 ): Promise<Kept> => {
   const { plan, ledger, needs } = run;
   const context: RunContext = {
@@ -60,13 +62,16 @@ export const copyWhileQuiet = async (
   const early = { holds: await holdsIn(context, plan, needs), begin: () => journal.enter('starting') };
   try {
     const holder = await makeHolder(context, plan, run.id);
-    const warm = await copyWarm(run, enter);
+    const warm = await copyWarm(run, enter, ahead);
     const cold = plan.copies.filter(({ mount }) => !warm.has(mount.name));
     await assertSpace(plan, neededFor(cold));
     await guardian; // it has had the time of the copying to get up
+    ahead.hasher.rest(); // nothing competes with what the services wait for, to the last start
     await enter('stopping');
     const work = inTheWindow(run, enter, { holder, warm });
-    return await whileQuiet(context, plan, ledger, needs, work, early);
+    const kept = await whileQuiet(context, plan, ledger, needs, work, early);
+    ahead.hasher.goOn();
+    return { ...kept, ahead };
   } finally {
     if (needsHolder(plan)) await removeHolder(run);
   }

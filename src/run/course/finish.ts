@@ -2,6 +2,7 @@ import { rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fsyncDirectory } from '../../base/disk.ts';
 import type { Copied } from '../../copy/types.ts';
+import type { HashedAhead } from '../../copy/warm/ahead.ts';
 import type { Manifest } from '../../snapshot/types.ts';
 import { momentOf, type Run } from '../run.ts';
 import { imagesOf, writeComposeRecord } from '../stages/compose-record.ts';
@@ -12,6 +13,8 @@ import { finishFolder } from '../stages/publish.ts';
 export interface Kept {
   readonly copied: readonly Copied[];
   readonly consistent: Date;
+  /** What is hashed of them already. */
+  readonly ahead: HashedAhead;
 }
 
 /** What a kind of run has to do while its snapshot is finished. */
@@ -23,19 +26,15 @@ export interface Finishing {
 }
 
 /** Makes a complete snapshot of what was copied: records, hashes, index, checksums, manifest. It has no name yet. */
-export const finishSnapshot = async (
-  run: Run,
-  { copied, consistent }: Kept,
-  { begin, end }: Finishing,
-): Promise<Manifest> => {
+export const finishSnapshot = async (run: Run, kept: Kept, { begin, end }: Finishing): Promise<Manifest> => {
   const { context, plan, folder } = run;
   const images = await imagesOf(context, plan);
   await writeComposeRecord(folder, plan, images);
   await begin?.();
-  return finishFolder(context, plan, folder, copied, async ({ results, sums }) => {
+  return finishFolder(context, plan, folder, kept, async ({ results, sums }) => {
     const last = await end();
     const now = { finished: momentOf(run), tick: context.clock.tick() };
-    return manifestOf(run, { ...last, ...now, consistent, images, copies: results, sums });
+    return manifestOf(run, { ...last, ...now, consistent: kept.consistent, images, copies: results, sums });
   });
 };
 

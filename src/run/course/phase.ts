@@ -1,4 +1,5 @@
 import type { Phase } from '../../base/events.ts';
+import type { HashedAhead } from '../../copy/warm/ahead.ts';
 import type { Run } from '../run.ts';
 import { needsWarmth, type WarmCopies, warmAll } from '../stages/warm-stage.ts';
 import { assertHome } from '../trouble.ts';
@@ -18,8 +19,8 @@ export const entering =
   };
 
 /** What can be copied while the services run. */
-export const copyWarm = async (run: Run, enter: Enter): Promise<WarmCopies> => {
+export const copyWarm = async (run: Run, enter: Enter, ahead?: HashedAhead): Promise<WarmCopies> => {
   if (!needsWarmth(run.plan)) return new Map();
   await enter('warming');
-  return warmAll(run.context, run.plan, run.folder);
+  return warmAll(run.context, run.plan, run.folder, ahead);
 };

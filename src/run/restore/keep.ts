@@ -1,3 +1,4 @@
+import { HashedAhead } from '../../copy/warm/ahead.ts';
 import type { RunContext } from '../context.ts';
 import { finishSnapshot, giveName } from '../course/finish.ts';
 import type { Release } from '../quiet/early.ts';
@@ -17,7 +18,8 @@ export const keepPresent =
     const copied = await copyAll(context, run.plan, run.folder, prepared, nobodyWaits);
     await enter('securing');
     const end = async () => ({ checks: [], warnings: [] });
-    state.manifest = await finishSnapshot({ ...run, context }, { copied, consistent }, { end });
+    await using ahead = new HashedAhead(run.folder, context);
+    state.manifest = await finishSnapshot({ ...run, context }, { copied, consistent, ahead }, { end });
     state.path = await giveName(run);
     state.restore = { ...state.restore, safety: run.snapshot };
     // Whoever finds this run dead after its first write has to know what to go back to.

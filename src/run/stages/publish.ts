@@ -3,9 +3,9 @@ import { syncFileSystem } from '../../base/disk.ts';
 import { finishCopy } from '../../copy/finish.ts';
 import { sumOthers } from '../../copy/others.ts';
 import type { Copied, CopyResult } from '../../copy/types.ts';
+import type { HashedAhead } from '../../copy/warm/ahead.ts';
 import type { BackupPlan } from '../../plan/types.ts';
 import { ChecksumWriter } from '../../snapshot/checksums.ts';
-import { FileHasher } from '../../snapshot/hashing.ts';
 import { sumsName } from '../../snapshot/layout.ts';
 import { writeManifest } from '../../snapshot/manifest.ts';
 import type { Manifest } from '../../snapshot/types.ts';
@@ -44,6 +44,12 @@ interface Finished {
   readonly sums: Manifest['sums'];
 }
 
+/** What was copied, and what of it was hashed meanwhile. */
+interface Copies {
+  readonly copied: readonly Copied[];
+  readonly ahead: HashedAhead;
+}
+
 /**
  * Everything slow that could wait until the services were back: compares each copy with what its source
  * was, hashes, indexes, and writes SHA256SUMS over every file but itself and the manifest. Returns the
@@ -53,16 +59,16 @@ const finishAll = async (
   context: RunContext,
   plan: BackupPlan,
   folder: string,
-  copied: readonly Copied[],
+  { copied, ahead }: Copies,
 ): Promise<Finished> => {
+  ahead.end();
   await using sums = await ChecksumWriter.create(join(folder, sumsName));
   const progress = progressOf(context, plan);
-  // Last in line: everything waits for the thread that makes the archives, and services run beside it.
-  const options = { signal: context.signal, onProgress: progress.hashed, last: true };
-  await using hasher = new FileHasher(folder, options);
+  const { hasher } = ahead;
+  using _following = hasher.follow(progress.hashed);
   const results = await inLanes(copied, atOnce, context.signal, async (copy, signal) => {
     const live = isLive(plan, copy);
-    const result = await finishCopy(copy, { snapshot: folder, sums, hasher, live, signal });
+    const result = await finishCopy(copy, { snapshot: folder, sums, hasher, ahead, live, signal });
     for (const warning of result.warnings) context.warn(warning);
     progress.finished(result);
     return result;
@@ -80,13 +86,13 @@ export const finishFolder = async (
   context: RunContext,
   plan: BackupPlan,
   folder: string,
-  copied: readonly Copied[],
+  copies: Copies,
   manifestFor: (finished: Finished) => Promise<Manifest>,
 ): Promise<Manifest> => {
   let finished: Finished | undefined;
   const work = [
     async (signal: AbortSignal): Promise<void> => {
-      finished = await finishAll({ ...context, signal }, plan, folder, copied);
+      finished = await finishAll({ ...context, signal }, plan, folder, copies);
     },
     (signal: AbortSignal): Promise<void> => syncFileSystem(folder, signal),
   ];

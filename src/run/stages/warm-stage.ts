@@ -1,6 +1,7 @@
 import { dirname, join } from 'node:path';
 import { makeFolderIn } from '../../base/disk.ts';
 import { Pace } from '../../base/process/pace.ts';
+import type { HashedAhead } from '../../copy/warm/ahead.ts';
 import type { WarmCopy } from '../../copy/warm/types.ts';
 import { warmTree } from '../../copy/warm/warm.ts';
 import { openArchive, warmArchive } from '../../copy/warm/warm-archive.ts';
@@ -52,15 +53,25 @@ const warmOne = async (
 /** Whether anything is copied, or made ready, before the services stop. */
 export const needsWarmth = (plan: BackupPlan): boolean => plan.copies.some(isPrepared);
 
-/** Copies what can be copied while the services run. What changes meanwhile is copied again in the window. */
-export const warmAll = async (context: RunContext, plan: BackupPlan, folder: string): Promise<WarmCopies> => {
+/**
+ * Copies what can be copied while the services run. What changes meanwhile is copied again in the window. Of those
+ * that are there already files are hashed while others are copied, unless reading is held to a rate.
+ */
+export const warmAll = async (
+  context: RunContext,
+  plan: BackupPlan,
+  folder: string,
+  ahead?: HashedAhead,
+): Promise<WarmCopies> => {
   const { readRate } = plan.instance.limits;
   const pace = readRate === 0 ? undefined : new Pace(readRate);
   const planned = plan.copies.filter(isPrepared);
   const copying = () =>
-    inLanes(planned, atOnce, context.signal, (copy, signal) =>
-      warmOne({ ...context, signal }, copy, folder, pace),
-    );
+    inLanes(planned, atOnce, context.signal, async (copy, signal) => {
+      const warm = await warmOne({ ...context, signal }, copy, folder, pace);
+      if (pace === undefined) void ahead?.add(warm, copy.size?.bytes ?? 0);
+      return warm;
+    });
   const bytes = planned.reduce((sum, { size, warm }) => sum + (warm ? (size?.bytes ?? 0) : 0), 0);
   const copies = await (bytes < leastFlushedBytes
     ? copying()

@@ -20,6 +20,8 @@ export interface HashWorkerData {
   readonly root: Uint8Array;
   /** One counter that all workers share: bytes hashed so far. */
   readonly progress: SharedArrayBuffer;
+  /** Whether they are to rest (`Rest`). */
+  readonly rest: SharedArrayBuffer;
   /** They are last in line for the processors. */
   readonly last: boolean;
 }
@@ -27,13 +29,19 @@ export interface HashWorkerData {
 /** A file that is larger than what the answerer was made for. */
 export class LargerThanTold extends Error {}
 
+interface AnswerOptions {
+  readonly blockBytes: number;
+  readonly most: number;
+  readonly beforeBlock?: () => void;
+}
+
 /**
  * Hashes files one after the other, in the thread that calls it. `most`: the size of the largest file that it
- * takes, bytes; a larger one ends the job with `LargerThanTold`.
+ * takes, bytes; a larger one ends the job with `LargerThanTold`. `beforeBlock` is called before each is read.
  */
 export const answerer = (
   { root, progress }: Pick<HashWorkerData, 'root' | 'progress'>,
-  { blockBytes, most }: { readonly blockBytes: number; readonly most: number },
+  { blockBytes, most, beforeBlock }: AnswerOptions,
 ): ((job: HashJob) => HashAnswer) => {
   const counter = new BigInt64Array(progress);
   const prefix = Buffer.concat([root, Buffer.from('/')]);
@@ -42,6 +50,7 @@ export const answerer = (
   /** Reads from `at` on until the block is full or the file ends; bytes now in the block. */
   const fill = (file: number, at: number): number => {
     let filled = at;
+    beforeBlock?.();
     while (filled < block.length) {
       const count = readSync(file, block, filled, block.length - filled, null);
       if (count === 0) break;

@@ -132,4 +132,43 @@ describe('a FileHasher', () => {
     expect(small).toEqual([sha256Of(Buffer.from('small'))]);
     expect(done).toEqual(['small', 'large']);
   });
+
+  it('takes a hash that is coming, and reads the file when it does not come', async () => {
+    await writeFile(join(folder, 'one'), 'one');
+    await writeFile(join(folder, 'other'), 'other');
+    const progress: number[] = [];
+    const onProgress = (bytes: number): void => void progress.push(bytes);
+    await using hasher = new FileHasher(folder, { onProgress });
+    const coming = async (sha256?: string): Promise<string | undefined> => sha256;
+    const requests = [
+      { ...request('one', 3), coming: coming('from elsewhere') },
+      { ...request('other', 5), coming: coming() },
+      request('one', 3),
+    ];
+    const results = await collect(hasher.hash(stream(requests)));
+    expect(results.map(({ sha256 }) => sha256)).toEqual([
+      'from elsewhere',
+      sha256Of(Buffer.from('other')),
+      sha256Of(Buffer.from('one')),
+    ]);
+    expect(progress.at(-1)).toBe(5 + 3);
+  });
+
+  it('rests when it is told to, goes on when it is told to, and can be ended while it rests', async () => {
+    const content = randomBytes(4 * 1024 * 1024);
+    await writeFile(join(folder, 'large'), content);
+    await using hasher = new FileHasher(folder, { workers: 1, last: true });
+    const hash = () => collect(hasher.hash(stream([request('large', content.length)])));
+    for (let turn = 0; turn < 2; turn++) {
+      hasher.rest();
+      const results = hash();
+      // One that does not rest has long answered when another, which is begun later, has.
+      expect((await collect(hashFiles(folder, stream([request('large', content.length)])))).length).toBe(1);
+      expect(await Promise.race([results, Promise.resolve('not yet')])).toBe('not yet');
+      hasher.goOn();
+      expect((await results).map(({ sha256 }) => sha256)).toEqual([sha256Of(content)]);
+    }
+    hasher.rest();
+    void hash();
+  });
 });
