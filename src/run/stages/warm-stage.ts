@@ -2,12 +2,12 @@ import { dirname, join } from 'node:path';
 import { makeFolderIn } from '../../base/disk.ts';
 import { Pace } from '../../base/process/pace.ts';
 import type { HashedAhead } from '../../copy/warm/ahead.ts';
+import { flushedBeforeTheStop, leastFlushedBytes } from '../../copy/warm/flush.ts';
 import type { WarmCopy } from '../../copy/warm/types.ts';
 import { warmTree } from '../../copy/warm/warm.ts';
 import { openArchive, warmArchive } from '../../copy/warm/warm-archive.ts';
 import type { BackupPlan, PlannedCopy } from '../../plan/types.ts';
 import type { RunContext } from '../context.ts';
-import { flushedBeforeTheStop, leastFlushedBytes } from './early-flush.ts';
 import { inLanes } from './lanes.ts';
 
 /** The copies that were made while the services ran, by mount name. */
