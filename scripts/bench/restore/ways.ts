@@ -51,8 +51,10 @@ const damageFiles = async ({ live }: Place, round: number): Promise<void> => {
 const rsync = (place: Place, to: string): Promise<unknown> =>
   run(['rsync', '-aHAXS', '--delete', `${treeOf(place.source)}/`, `${to}/`], { signal: place.signal });
 
-const back = async ({ source, signal }: Place, path: string, known?: BackSource): Promise<void> => {
-  await putBack(source, { kind: 'host', path }, { signal, ...(known && { known }) });
+/** As a restore does it, which has just read the whole snapshot. */
+const back = async (place: Place, path: string, known?: BackSource): Promise<void> => {
+  const source = { ...place.source, wholeSince: BigInt(Date.now()) * 1_000_000n };
+  await putBack(source, { kind: 'host', path }, { signal: place.signal, ...(known && { known }) });
 };
 
 /** A restore begins with a safety snapshot, some time after the damage. It is not counted: it can be left out. */
