@@ -5,7 +5,7 @@ import { doctorVerb } from './verbs/doctor.ts';
 import { drillVerb } from './verbs/drill.ts';
 import { initVerb } from './verbs/init.ts';
 import { catVerb, diffVerb, lsVerb } from './verbs/inside.ts';
-import { listVerb, showVerb } from './verbs/look.ts';
+import { historyVerb, listVerb, showVerb } from './verbs/look.ts';
 import { recoverVerb } from './verbs/recover.ts';
 import { restoreVerb } from './verbs/restore.ts';
 import { verifyVerb } from './verbs/verify.ts';
@@ -15,6 +15,7 @@ const verbs: readonly Verb[] = [
   backupVerb,
   planVerb,
   listVerb,
+  historyVerb,
   showVerb,
   lsVerb,
   catVerb,
