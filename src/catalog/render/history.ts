@@ -2,12 +2,12 @@ import { formatDuration } from '../../base/duration.ts';
 import { formatBytes } from '../../base/text/amount.ts';
 import { formatMoment } from '../../base/text/moment.ts';
 import { bullet, type PageOptions, page } from '../../base/text/page.ts';
-import { type Cell, type Column, table } from '../../base/text/table.ts';
+import { type Cell, type Column, naturalWidth, table } from '../../base/text/table.ts';
 import type { Line, Tone } from '../../base/text/tone.ts';
 import type { HistoryRecord } from '../history.ts';
 
 const kindOf = (record: HistoryRecord): string => {
-  if (record.kind === undefined) return record.type === 'manual' ? 'backup' : `backup (${record.type})`;
+  if (record.kind === undefined) return record.type === 'manual' ? 'backup' : record.type;
   if (record.kind === 'into') return `restore into ${record.project}`;
   return record.kind;
 };
@@ -20,31 +20,61 @@ const tones: Readonly<Record<string, Tone>> = {
   interrupted: 'warn',
 };
 
-const outcomeOf = ({ outcome }: HistoryRecord): Cell => ({ text: outcome, tone: tones[outcome] ?? 'bad' });
+const outcomeOf = ({ outcome }: HistoryRecord): Cell => ({
+  text: outcome === 'complete-with-warnings' ? 'warnings' : outcome,
+  tone: tones[outcome] ?? 'bad',
+});
 
-const isRun = (record: HistoryRecord) => record.kind === undefined || record.kind === 'restore';
+/** Of runs that keep services down; nothing for the others. */
+const spent = (record: HistoryRecord, key: 'downtimeMs' | 'windowMs'): Cell =>
+  key in record && record[key as never] > 0 ? formatDuration(record[key as never]) : '';
 
-const downtimeOf = (record: HistoryRecord): Cell =>
-  isRun(record) && 'downtimeMs' in record && record.downtimeMs > 0 ? formatDuration(record.downtimeMs) : '';
+interface HistoryColumn extends Column {
+  readonly title: string;
+  /** The highest goes first where the terminal is narrow; 0 always stays. */
+  readonly dispensable: number;
+  readonly cell: (record: HistoryRecord, zone: string) => Cell;
+}
 
-const windowOf = (record: HistoryRecord): Cell =>
-  isRun(record) && 'windowMs' in record && record.windowMs > 0 ? formatDuration(record.windowMs) : '';
+/** To the minute: that is how runs are scheduled. */
+const startOf = ({ started }: HistoryRecord, zone: string): string =>
+  formatMoment(started, zone).slice(0, 16);
 
-const totalOf = (record: HistoryRecord): Cell => ('totalMs' in record ? formatDuration(record.totalMs) : '');
-
-const sizeOf = (record: HistoryRecord): Cell =>
-  'bytes' in record && record.bytes > 0 ? formatBytes(record.bytes) : '';
-
-const columns: readonly Column[] = [
-  { title: 'STARTED' },
-  { title: 'INSTANCE' },
-  { title: 'WHAT' },
-  { title: 'OUTCOME' },
-  { title: 'DOWNTIME', align: 'right' },
-  { title: 'WINDOW', align: 'right' },
-  { title: 'TOTAL', align: 'right' },
-  { title: 'SIZE', align: 'right' },
+const columns: readonly HistoryColumn[] = [
+  { title: 'STARTED', dispensable: 0, cell: startOf },
+  { title: 'INSTANCE', dispensable: 0, cell: ({ instance }) => instance },
+  { title: 'WHAT', dispensable: 2, cell: kindOf },
+  { title: 'OUTCOME', dispensable: 0, cell: outcomeOf },
+  { title: 'DOWNTIME', dispensable: 0, align: 'right', cell: (record) => spent(record, 'downtimeMs') },
+  { title: 'WINDOW', dispensable: 4, align: 'right', cell: (record) => spent(record, 'windowMs') },
+  {
+    title: 'TOTAL',
+    dispensable: 3,
+    align: 'right',
+    cell: (record) => ('totalMs' in record ? formatDuration(record.totalMs) : ''),
+  },
+  {
+    title: 'SIZE',
+    dispensable: 1,
+    align: 'right',
+    cell: (record) => ('bytes' in record && record.bytes > 0 ? formatBytes(record.bytes) : ''),
+  },
 ];
+
+/** All columns, or those of them that fit. */
+const fitting = (
+  records: readonly HistoryRecord[],
+  width: number,
+  zone: string,
+): readonly HistoryColumn[] => {
+  let kept = columns;
+  for (let most = 4; most > 0; most--) {
+    const cells = records.map((record) => kept.map(({ cell }) => cell(record, zone)));
+    if (naturalWidth(cells, kept) <= width) break;
+    kept = kept.filter(({ dispensable }) => dispensable !== most);
+  }
+  return kept;
+};
 
 /** What went wrong, one bullet each. */
 const problems = (records: readonly HistoryRecord[], zone: string, width: number): readonly Line[] =>
@@ -67,16 +97,8 @@ export const renderHistory = (
   options: PageOptions & { readonly zone: string },
 ): string => {
   const { width, zone } = options;
-  const cells = records.map((record) => [
-    formatMoment(record.started, zone),
-    record.instance,
-    kindOf(record),
-    outcomeOf(record),
-    downtimeOf(record),
-    windowOf(record),
-    totalOf(record),
-    sizeOf(record),
-  ]);
+  const shown = fitting(records, width, zone);
+  const cells = records.map((record) => shown.map(({ cell }) => cell(record, zone)));
   const wrong = problems(records, zone, width);
-  return page([...table(cells, columns, { width }), ...(wrong.length === 0 ? [] : [[], ...wrong])], options);
+  return page([...table(cells, shown, { width }), ...(wrong.length === 0 ? [] : [[], ...wrong])], options);
 };

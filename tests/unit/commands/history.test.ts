@@ -64,13 +64,13 @@ describe('history', { timeout: 60_000 }, () => {
     const { stdout, exitCode } = await history();
     expect(exitCode).toBe(0);
     const [, shop, good, bad, drilled] = stdout.split('\n').map((line) => line.trim().split(/ {2,}/));
-    expect(shop?.slice(0, 4)).toEqual(['2026-11-20 03:00:00', 'shop', 'backup', 'complete']);
+    expect(shop?.slice(0, 4)).toEqual(['2026-11-20 03:00', 'shop', 'backup', 'complete']);
     expect(good).toEqual([
-      ...['2026-11-21 03:00:00', 'core', 'backup (scheduled)', 'complete'],
+      ...['2026-11-21 03:00', 'core', 'scheduled', 'complete'],
       ...['4.2 s', '310 ms', '20.0 s', '2.0 MB'],
     ]);
-    expect(bad?.slice(0, 4)).toEqual(['2026-11-22 03:00:00', 'core', 'backup (scheduled)', 'failed']);
-    expect(drilled?.slice(0, 4)).toEqual(['2026-11-23 03:00:00', 'core', 'drill', 'passed']);
+    expect(bad?.slice(0, 4)).toEqual(['2026-11-22 03:00', 'core', 'scheduled', 'failed']);
+    expect(drilled?.slice(0, 4)).toEqual(['2026-11-23 03:00', 'core', 'drill', 'passed']);
     expect(stdout).toContain('2026-11-22 03:00:00 core: the disk is full');
     expect(stdout).not.toContain('\u001b');
   });
