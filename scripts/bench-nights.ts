@@ -19,18 +19,10 @@ import type { DataSet } from './bench/nights/sets/set.ts';
 import { million, small } from './bench/nights/sets/small.ts';
 import { makeStack, type Stack } from './bench/nights/stack.ts';
 import { type Turn, takeNights } from './bench/nights/turn.ts';
+import { runBench } from './bench/program.ts';
 import { run } from './bench/run.ts';
-import { BenchProblem, say } from './bench/say.ts';
+import { say } from './bench/say.ts';
 import { buildTool } from './bench/tool.ts';
-
-const interruption = new AbortController();
-const { signal } = interruption;
-const signalCode = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 } as const;
-for (const [name, code] of Object.entries(signalCode))
-  process.on(name, () => {
-    process.exitCode = code;
-    interruption.abort(new BenchProblem('interrupted'));
-  });
 
 /** Sets on the same data follow each other; those that leave the most small files behind come last. */
 const order: readonly (readonly [DataSet, readonly SetName[]])[] = [
@@ -57,6 +49,7 @@ const takeRounds = async (
   { rounds, methods: chosen }: Options,
   deadline: number,
   tell: (turn: Turn) => Promise<void>,
+  signal: AbortSignal,
 ): Promise<void> => {
   const all = methodsFor(stack, program).filter(({ key }) => chosen.includes(key));
   for (let round = 0; round < rounds; round++) {
@@ -79,7 +72,7 @@ const wantedSets = async (options: Options): Promise<readonly SetName[]> => {
   return wanted.filter((set) => set !== 'A-reflink');
 };
 
-const takeAll = async (options: Options, folder: string): Promise<readonly Turn[]> => {
+const takeAll = async (options: Options, folder: string, signal: AbortSignal): Promise<readonly Turn[]> => {
   const turns: Turn[] = [];
   const tell = async (turn: Turn): Promise<void> => {
     say(`${turn.set}, round ${turn.round + 1}, ${turn.method}, night ${turn.night}: ${shown(turn)}`);
@@ -94,19 +87,20 @@ const takeAll = async (options: Options, folder: string): Promise<readonly Turn[
     if (wanted.length === 0) continue;
     await using stack = await makeStack(folder, data, options.scale, signal);
     say(`${data.title}: ${stack.size.files} files, ${stack.size.bytes} bytes`);
-    for (const set of wanted) await takeRounds(stack, set, program, options, deadlines.get(set) ?? 0, tell);
+    for (const set of wanted)
+      await takeRounds(stack, set, program, options, deadlines.get(set) ?? 0, tell, signal);
   }
   return turns;
 };
 
-const bench = async (): Promise<void> => {
+const bench = async (signal: AbortSignal): Promise<void> => {
   const options = readOptions(process.argv.slice(2));
   await ensurePeers(signal);
   const folder = join(options.folder, `sb-nights-${randomBytes(4).toString('hex')}`);
   await mkdir(folder, { mode: 0o700 });
   if (options.raw !== undefined) await writeFile(options.raw, '');
   try {
-    const report = reportOf(await takeAll(options, folder));
+    const report = reportOf(await takeAll(options, folder, signal));
     process.stdout.write(`${report.text}\n`);
     if (!report.met) process.exitCode = 1;
   } finally {
@@ -115,11 +109,4 @@ const bench = async (): Promise<void> => {
   }
 };
 
-try {
-  await bench();
-} catch (error) {
-  if (!(error instanceof BenchProblem)) throw error;
-  say(error.message);
-  for (const step of error.steps) say(`  ${step}`);
-  process.exitCode ??= 1;
-}
+await runBench(bench);

@@ -8,10 +8,11 @@ import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { ensurePeers } from './bench/nights/peers.ts';
 import { database } from './bench/nights/sets/database.ts';
+import { runBench } from './bench/program.ts';
 import { snapshotOf } from './bench/restore/snapshot.ts';
 import { type Place, type Way, ways } from './bench/restore/ways.ts';
 import { run } from './bench/run.ts';
-import { BenchProblem, say } from './bench/say.ts';
+import { say } from './bench/say.ts';
 import { markdown, median } from './bench/table.ts';
 
 const { values } = parseArgs({
@@ -21,9 +22,6 @@ const { values } = parseArgs({
     folder: { type: 'string', default: tmpdir() },
   },
 });
-const interruption = new AbortController();
-for (const name of ['SIGHUP', 'SIGINT', 'SIGTERM'] as const)
-  process.on(name, () => interruption.abort(new BenchProblem('interrupted')));
 
 type Times = Map<Way, number[]>;
 
@@ -59,11 +57,10 @@ const reportOf = (times: Times): { readonly text: string; readonly met: boolean 
   };
 };
 
-const bench = async (): Promise<void> => {
+const bench = async (signal: AbortSignal): Promise<void> => {
   const [rounds, scale] = [Number(values.rounds), Number(values.scale)];
-  const folder = await mkdtemp(join(resolve(values.folder), 'stack-backup-bench-'));
-  const { signal } = interruption;
   await ensurePeers(signal);
+  const folder = await mkdtemp(join(resolve(values.folder), 'stack-backup-bench-'));
   try {
     const live = join(folder, 'live');
     await mkdir(live);
@@ -100,11 +97,4 @@ const bench = async (): Promise<void> => {
   }
 };
 
-try {
-  await bench();
-} catch (error) {
-  if (!(error instanceof BenchProblem)) throw error;
-  say(error.message);
-  for (const step of error.steps) say(`  ${step}`);
-  process.exitCode ??= 1;
-}
+await runBench(bench);

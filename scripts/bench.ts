@@ -7,17 +7,9 @@ import { readOptions } from './bench/once/options.ts';
 import { reportOf } from './bench/once/report.ts';
 import { makeStack } from './bench/once/stack.ts';
 import { type Turn, takeTurn } from './bench/once/turn.ts';
-import { BenchProblem, say } from './bench/say.ts';
+import { runBench } from './bench/program.ts';
+import { say } from './bench/say.ts';
 import { buildTool } from './bench/tool.ts';
-
-const interruption = new AbortController();
-const { signal } = interruption;
-const signalCode = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 } as const;
-for (const [name, code] of Object.entries(signalCode))
-  process.on(name, () => {
-    process.exitCode = code;
-    interruption.abort(new BenchProblem('interrupted'));
-  });
 
 const shown = ({ downtime, window, wall, cpu, peak }: Turn): string => {
   const times = { downtime, window, total: wall, CPU: cpu };
@@ -27,7 +19,7 @@ const shown = ({ downtime, window, wall, cpu, peak }: Turn): string => {
     .join(', ')}${memory}`;
 };
 
-const bench = async (): Promise<void> => {
+const bench = async (signal: AbortSignal): Promise<void> => {
   const options = readOptions(process.argv.slice(2));
   await using stack = await makeStack(options.folder, options.scale, signal);
   const methods = methodsFor(stack, await buildTool(stack.folder));
@@ -47,11 +39,4 @@ const bench = async (): Promise<void> => {
   if (!report.met) process.exitCode = 1;
 };
 
-try {
-  await bench();
-} catch (error) {
-  if (!(error instanceof BenchProblem)) throw error;
-  say(error.message);
-  for (const step of error.steps) say(`  ${step}`);
-  process.exitCode ??= 1;
-}
+await runBench(bench);

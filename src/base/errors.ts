@@ -29,6 +29,7 @@ export type ErrorCode =
   | 'path-unknown'
   | 'restore-refused'
   | 'restore-failed'
+  | 'output-failed'
   | 'interrupted'
   | 'timeout'
   | 'internal';

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { asStackBackupError, StackBackupError } from '../base/errors.ts';
+import { asStackBackupError, messageOf, StackBackupError } from '../base/errors.ts';
 import { acquireLock } from '../base/lock.ts';
 import { drillLabel, labelOfDrill } from '../run/drill/label.ts';
 import { appendHistory } from '../run/history.ts';
@@ -107,11 +107,17 @@ const removed = async ({ tools, task, id }: Drill): Promise<StackBackupError | u
   }
 };
 
-const tell = async ({ task }: Drill, { record, checks }: DrillEnd): Promise<void> => {
-  await appendHistory(task.backups, record);
+/** A drill that cannot be remembered is none the worse for that, but somebody has to hear of it. */
+const tell = async ({ task, tools }: Drill, { record, checks }: DrillEnd): Promise<void> => {
   const { runbook, manual } = task.settings;
+  const noted = async (what: string, note: () => Promise<void>): Promise<void> => {
+    await note().catch((error: unknown) =>
+      tools.say(`this drill is not in the ${what}: ${messageOf(error)}`),
+    );
+  };
+  await noted('history', () => appendHistory(task.backups, record));
   if (runbook !== undefined && record.outcome !== 'interrupted')
-    await addToRunbook(runbook, runbookEntry(record, checks, manual));
+    await noted('runbook', () => addToRunbook(runbook, runbookEntry(record, checks, manual)));
 };
 
 /**
@@ -128,6 +134,7 @@ export const runDrill = async (task: DrillTask, tools: DrillTools): Promise<Dril
   const error = await workOf(drill, journal, measures);
   const isKept = task.keep && error?.code !== 'interrupted' && measures.restoredMs !== undefined;
   const left = isKept ? undefined : await removed(drill);
+  if (error !== undefined && left !== undefined) drill.observations.push(`${left.message}; ${left.next}`);
   const end = endOf(drill, measures, error ?? left, isKept);
   await tell(drill, end);
   if (left === undefined) await journal.close();

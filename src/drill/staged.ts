@@ -67,6 +67,6 @@ export const startStaged = async (starting: Starting): Promise<void> => {
   for (const service of inDependencyOrder(model, [...new Set([...dumped, ...asked])])) {
     isUp &&= await comesUp(starting, service);
     if (isUp) await lookInto(starting, service);
-    else drill.checks.push(...asksOf(starting, service).map(notAsked));
+    else drill.checks.push(...asksOf(starting, service).map((check) => notAsked(check)));
   }
 };

@@ -1,4 +1,4 @@
-import { askInSandbox } from './checks/configured.ts';
+import { askInSandbox, notAsked } from './checks/configured.ts';
 import { awaitHealth, containersOf } from './checks/health.ts';
 import { rowsChecks } from './checks/rows.ts';
 import { contextFor, dumpsOf, removeFile } from './data/databases.ts';
@@ -22,24 +22,29 @@ export interface Starting {
 /** SQLite: nobody has the files open yet, so they are loaded, counted and asked before anything is started. */
 const settleFiles = async ({ drill, services, watch }: Starting): Promise<void> => {
   const { task, tools } = drill;
-  if (!tools.info.local) return;
+  const asked = task.checks.filter(({ kind, service }) => kind === 'sqlite' && services.includes(service));
+  if (!tools.info.local) {
+    drill.checks.push(...asked.map((check) => notAsked(check, 'its files are out of reach from here')));
+    if (dumpsOf(drill, 'sqlite', new Set(services)).length > 0)
+      drill.observations.push('SQLite files are out of reach from here: none was loaded, or counted');
+    return;
+  }
   const containers = await containersOf(drill);
   for (const source of dumpsOf(drill, 'sqlite', new Set(services))) {
     const details = containers.get(source.dump.service);
     if (details === undefined) continue;
     const context = contextFor(drill, source, details);
     if (task.data === 'dumps') {
-      await removeFile(source, details);
-      drill.checks.push(await loadOne(context, source));
+      drill.checks.push(await loadOne(context, source, () => removeFile(source, details)));
     } else {
       const count = () => rowsChecks(context, source, task.settings.ignoreRows);
       drill.checks.push(...(await watch.beside(count)));
     }
   }
-  for (const check of task.checks.filter(({ kind }) => kind === 'sqlite')) {
+  for (const check of asked) {
     const details = containers.get(check.service);
-    if (details !== undefined)
-      drill.checks.push(await watch.beside(() => askInSandbox(drill, check, details)));
+    if (details === undefined) drill.checks.push(notAsked(check));
+    else drill.checks.push(await watch.beside(() => askInSandbox(drill, check, details)));
   }
 };
 

@@ -11,7 +11,7 @@ import type { Engine } from '../../src/docker/engine.ts';
 import { checkHook, runHook } from '../../src/hooks/registry.ts';
 import type { HookContext } from '../../src/hooks/types.ts';
 import { docker, randomName, startContainer, type TestContainer } from '../support/containers.ts';
-import { hookContext } from '../support/hooks.ts';
+import { hookContext, sqliteHook } from '../support/hooks.ts';
 
 /** Writes one row into each of two tables in one transaction, as fast as it can: a torn copy can be seen. */
 const writer = `
@@ -41,19 +41,8 @@ beforeEach(async () => {
 });
 afterEach(() => rm(folder, { recursive: true, force: true }));
 
-const hookFor = (over: Partial<SqliteHook> = {}): SqliteHook => ({
-  kind: 'sqlite',
-  name: 'sqlite-app',
-  phase: 'before-stop',
-  timeout: 60_000,
-  onFailure: 'abort',
-  service: 'app',
-  path: '/data/shop.db',
-  check: 'full',
-  checkpoint: true,
-  backup: true,
-  ...over,
-});
+const hookFor = (over: Partial<SqliteHook> = {}): SqliteHook =>
+  sqliteHook({ timeout: 60_000, path: '/data/shop.db', ...over });
 
 /** Rows of both tables; they must be one. */
 const rowsOf = (file: string): readonly [number, number] => {

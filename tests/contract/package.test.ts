@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { guardianFlags } from '../../src/run/recovery/guardian.ts';
 import { makeSnapshot, volumeTask } from '../support/made-snapshot.ts';
 import { bookOf } from '../support/reliability/book.ts';
 import { repository } from '../support/tool.ts';
@@ -32,7 +33,7 @@ beforeAll(async () => {
   consumer = join(folder, 'consumer');
   await mkdir(consumer);
   await writeFile(join(consumer, 'package.json'), '{ "private": true, "type": "module" }');
-  const quick = ['--prefer-unwired', '--ignore-scripts', '--no-audit', '--no-fund'];
+  const quick = ['--prefer-offline', '--ignore-scripts', '--no-audit', '--no-fund'];
   await inConsumer('npm', 'install', ...quick, tarball);
 });
 
@@ -102,7 +103,7 @@ test('the installed program verifies a snapshot, with threads that hash', async 
 
 test('the guardian stands by in less than 60 MB, and goes when it is dismissed', async () => {
   const program = join(consumer, 'node_modules/stack-backup/dist/run/recovery/guardian-main.js');
-  const args = ['--no-warnings', '--max-semi-space-size=1', program, consumer, 'a-run'];
+  const args = [...guardianFlags, program, consumer, 'a-run'];
   const guardian = spawn(process.execPath, args, { stdio: ['pipe', 'pipe', 'ignore'] });
   const ended = once(guardian, 'exit');
   await once(guardian.stdout, 'data');

@@ -113,6 +113,7 @@ volumes:
     expect(known.stderr).toMatch(/there is a project/);
     const odd = await into('../x', '--values', ours);
     expect(odd.exitCode).toBe(2);
+    expect(odd.stderr).toMatch(/is no name for a Compose project/);
     await nothingOf(copy);
   });
 

@@ -140,8 +140,10 @@ describe('a copy that is held to a rate', () => {
   ] as const)('must leave nothing stopped behind when the run is %s', async (_, signal, code) => {
     const backups = join(stack.folder, 'slow-backups');
     await using tool = spawnTool(['it', '--backups', backups], { cwd: stack.folder });
-    await until('the copy rests', async () => (await stoppedIn(backups)).length > 0);
-    const copying = await stoppedIn(backups);
+    const copying = await until('the copy rests', async () => {
+      const found = await stoppedIn(backups);
+      return found.length > 0 && found;
+    });
     tool.child.kill(signal);
     expect((await tool.ended).exitCode).toBe(code);
     const isGone = async (): Promise<boolean> => (await guardiansOf(backups)).length === 0;

@@ -1,4 +1,4 @@
-import { writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -36,10 +36,11 @@ describe('a restore that is killed', () => {
   let backups: string;
   let data: string;
 
-  /** What stands in the database, in a file, and which restores were told of. */
-  const version = (): string => {
+  /** What stands in the database, and in a file beside it. */
+  const versions = async (): Promise<{ database: string; file: string }> => {
     using database = new DatabaseSync(join(data, 'app.db'), { readOnly: true });
-    return String(database.prepare('SELECT version FROM t').get()?.version);
+    const row = database.prepare('SELECT version FROM t').get();
+    return { database: String(row?.version), file: await readFile(join(data, 'file'), 'utf8') };
   };
   const write = (text: string): Promise<void> => {
     using database = new DatabaseSync(join(data, 'app.db'));
@@ -99,7 +100,8 @@ describe('a restore that is killed', () => {
         expect(right.problems, right.said).toEqual([]);
         backMs = right.backMs;
       }
-      expect(version()).toBe(wanted === 'restored' ? 'old' : 'new');
+      const is = wanted === 'restored' ? 'old' : 'new';
+      expect(await versions()).toEqual({ database: is, file: is });
       expect(await target.lasting()).toBe(target.before);
       expect(await leftoversIn(backups)).toEqual([]);
       expect(await lastRun(backups)).toMatchObject({ kind: 'restore', restore: { data: wanted }, down: [] });

@@ -124,12 +124,13 @@ describe('a backups disk that is lost during the run', () => {
     ] as const;
     const tried = losses.map(async ([lose, mend], at) => {
       const one = stacks[at] as DiskStack;
+      let killed = Number.NaN;
       const attempt = await one.attempt(async (tool) => {
         await lose(one.disk);
+        killed = Date.now();
         tool.kill('SIGKILL');
         await tool.ended;
       });
-      const killed = Date.now();
       expect(attempt.phase).toBe('while-stopped');
       // Nothing but the guardian can do it, from what it was told before: the journal is out of reach.
       await until('the services are back', one.isBack);

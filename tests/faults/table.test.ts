@@ -13,8 +13,11 @@ describe('the table of docs/reliability.md', () => {
     expect(tried.filter(({ isSurvived }) => !isSurvived)).toEqual([]);
   });
 
-  it('must have every kind of fault, and everything that is measured, when all tests have run', () => {
-    if (writers.some((writer) => !by.includes(writer))) return expect(by.length).toBeLessThan(writers.length);
+  it('must have every kind of fault, and everything that is measured, when all tests have run', ({
+    skip,
+  }) => {
+    const missing = writers.filter((writer) => !by.includes(writer));
+    if (missing.length > 0) skip(`of these nothing was counted: ${missing.join(', ')}`);
     expect(by.toSorted()).toEqual(writers.toSorted());
     expect([...new Set(tried.map(({ kind }) => kind))].toSorted()).toEqual(faultKinds.toSorted());
     expect(measured.map((one) => one.measured).toSorted()).toEqual(Object.keys(limits).toSorted());

@@ -1,3 +1,4 @@
+import type { SqliteHook } from '../../src/config/types.ts';
 import type { ContainerDetails, ContainerMount, Engine } from '../../src/docker/engine.ts';
 import type { HookContext } from '../../src/hooks/types.ts';
 import type { Stack, StackContainer } from '../../src/stack/types.ts';
@@ -42,5 +43,20 @@ export const hookContext = (
   instance: 'test',
   phase: 'before-stop',
   signal: new AbortController().signal,
+  ...over,
+});
+
+/** A hook that checks `/srv/app.db` of `app`, and saves it; `over` is what it has else. */
+export const sqliteHook = (over: Partial<SqliteHook> = {}): SqliteHook => ({
+  kind: 'sqlite',
+  name: 'sqlite-app',
+  phase: 'before-stop',
+  timeout: 30_000,
+  onFailure: 'abort',
+  service: 'app',
+  path: '/srv/app.db',
+  check: 'full',
+  checkpoint: true,
+  backup: true,
   ...over,
 });

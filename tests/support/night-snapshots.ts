@@ -8,6 +8,7 @@ import { warmTree } from '../../src/copy/warm/warm.ts';
 import { warmArchive } from '../../src/copy/warm/warm-archive.ts';
 import { archivePath, volumePath } from '../../src/snapshot/layout.ts';
 import { completeSnapshot, volumeTask } from './made-snapshot.ts';
+import { baseOf } from './nights.ts';
 import { below, must, oddNames } from './odd-tree.ts';
 
 /** Two snapshots of one source: as a tree (`tree`), and as an archive (`pack`), which has two parts in the second. */
@@ -59,14 +60,6 @@ const extras = async (snapshot: string, dump: string): Promise<void> => {
   await writeFile(join(snapshot, 'compose/01-compose.yaml'), 'services: {}\n');
   await writeFile(join(snapshot, 'logs/app.log.zst'), 'a log');
 };
-
-const baseOf = (snapshot: string, { task, index, settled, parts = [] }: CopyResult): Base => ({
-  folder: snapshot,
-  path: task.path,
-  parts,
-  index: join(snapshot, index),
-  settled: settled ?? 0n,
-});
 
 const onBaseLost = (why: string): never => {
   throw new Error(why);

@@ -25,9 +25,8 @@ const outcomeOf = ({ outcome }: HistoryRecord): Cell => ({
   tone: tones[outcome] ?? 'bad',
 });
 
-/** Of runs that keep services down; nothing for the others. */
-const spent = (record: HistoryRecord, key: 'downtimeMs' | 'windowMs'): Cell =>
-  key in record && record[key as never] > 0 ? formatDuration(record[key as never]) : '';
+/** Nothing where it took no time, or keeps no services down. */
+const spent = (ms: number | undefined): Cell => (ms !== undefined && ms > 0 ? formatDuration(ms) : '');
 
 interface HistoryColumn extends Column {
   readonly title: string;
@@ -45,13 +44,23 @@ const columns: readonly HistoryColumn[] = [
   { title: 'INSTANCE', dispensable: 0, cell: ({ instance }) => instance },
   { title: 'WHAT', dispensable: 2, cell: kindOf },
   { title: 'OUTCOME', dispensable: 0, cell: outcomeOf },
-  { title: 'DOWNTIME', dispensable: 0, align: 'right', cell: (record) => spent(record, 'downtimeMs') },
-  { title: 'WINDOW', dispensable: 4, align: 'right', cell: (record) => spent(record, 'windowMs') },
+  {
+    title: 'DOWNTIME',
+    dispensable: 0,
+    align: 'right',
+    cell: (record) => spent('downtimeMs' in record ? record.downtimeMs : undefined),
+  },
+  {
+    title: 'WINDOW',
+    dispensable: 4,
+    align: 'right',
+    cell: (record) => spent('windowMs' in record ? record.windowMs : undefined),
+  },
   {
     title: 'TOTAL',
     dispensable: 3,
     align: 'right',
-    cell: (record) => ('totalMs' in record ? formatDuration(record.totalMs) : ''),
+    cell: (record) => spent('totalMs' in record ? record.totalMs : undefined),
   },
   {
     title: 'SIZE',

@@ -20,9 +20,15 @@ export const assertMayAsk = (world: World, isYes: boolean): void => {
 /** Asks on the terminal; anything but y or yes is a no. */
 const ask = async ({ stderr, signal }: World, question: string): Promise<boolean> => {
   const lines = createInterface({ input: process.stdin, output: stderr });
+  // The terminal hands Ctrl-C over as a key: it is the same as anywhere else.
+  lines.once('SIGINT', () => process.emit('SIGINT'));
   try {
     const answer = await lines.question(`${printable(question)} [y/N] `, { signal });
     return /^\s*y(es)?\s*$/i.test(answer);
+  } catch (thrown) {
+    // Ctrl-D is no yes. An interrupted run says so itself.
+    if (signal.aborted || !(thrown instanceof Error && thrown.name === 'AbortError')) throw thrown;
+    return false;
   } finally {
     lines.close();
   }

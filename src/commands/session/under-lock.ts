@@ -3,9 +3,11 @@ import type { Emit } from '../../base/events.ts';
 import { acquireLock, type Lock, type Waiting } from '../../base/lock.ts';
 import type { Instance } from '../../config/types.ts';
 import { lockOf } from '../../run/lock.ts';
+import type { RunRecord } from '../../run/record.ts';
 import { recoverHeld } from '../../run/recovery/dead.ts';
 import type { BackupTools } from '../../run/run.ts';
 import { glanceForDead } from './dead-runs.ts';
+import { assertWhole } from './one-run.ts';
 import type { Session } from './session.ts';
 
 /** `--wait`: who is waited for is told, and again whenever that run comes to another phase. */
@@ -21,17 +23,24 @@ const waitingFor = (limitMs: Duration, signal: AbortSignal, emit: Emit): Waiting
     }),
 });
 
-/** The run that was waited for may have died, and its guardian with it: nobody else can be at it now. */
+/**
+ * The run that was waited for may have died, and its guardian with it: nobody else can be at it now. Rejects when
+ * it was a restore that can be brought to neither end.
+ */
 const recoverWaitedFor = async (
   { world, engine, info }: Session,
-  { project, backups }: Instance,
+  instance: Instance,
   emit: Emit,
 ): Promise<void> => {
-  const { dead } = await glanceForDead([backups]);
-  for (const found of dead.filter(
-    ({ journal }) => journal.project === project && journal.engine.id === info.id,
-  ))
-    await recoverHeld(found, { engine, info, clock: world.clock, emit });
+  const { dead } = await glanceForDead([instance.backups]);
+  const records: RunRecord[] = [];
+  const isOurs = ({ journal }: (typeof dead)[number]): boolean =>
+    journal.project === instance.project && journal.engine.id === info.id;
+  for (const found of dead.filter(isOurs)) {
+    const record = await recoverHeld(found, { engine, info, clock: world.clock, emit });
+    if (record !== undefined) records.push(record);
+  }
+  assertWhole({ records, failures: [] }, instance);
 };
 
 /** Whose turn it is, how long it is waited for (ms, 0 = not at all), and who hears of it. */

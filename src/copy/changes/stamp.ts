@@ -7,7 +7,7 @@ import { StackBackupError } from '../../base/errors.ts';
 import type { FileMoment } from './fingerprint.ts';
 
 /** Times of files move in ticks of the kernel's clock, 10 ms at most: a change so shortly before may look older. */
-const marginNs = 25_000_000n;
+export const marginNs = 25_000_000n;
 /** How far the clock of files may fall behind a clock that only goes forward before it was set back. */
 const jumpMs = 200;
 

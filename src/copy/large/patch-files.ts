@@ -1,3 +1,5 @@
+import { extname } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { StackBackupError } from '../../base/errors.ts';
 import { type RunOptions, run } from '../../base/process.ts';
 import { argumentOf } from '../changes/paths.ts';
@@ -9,10 +11,9 @@ export interface PatchOptions extends Pick<RunOptions, 'signal' | 'pace'> {
   readonly live: boolean;
 }
 
-const program = (): string => {
-  const { pathname } = new URL('./patch-main.ts', import.meta.url);
-  return import.meta.url.endsWith('.ts') ? pathname : pathname.replace(/\.ts$/, '.js');
-};
+/** `.ts` from the sources, `.js` when built. */
+const program = (): string =>
+  fileURLToPath(new URL(`./patch-main${extname(import.meta.url)}`, import.meta.url));
 
 /** Child processes end as a group when they are told to; `signal` and pace go with them. */
 const apart = async (

@@ -38,6 +38,7 @@ export class HashedAhead implements AsyncDisposable {
   readonly #least: number;
   readonly #hashes = new Map<string, Promise<string | undefined>>();
   #waiting: Waiting[] = [];
+  #isOver = false;
   #known = 0;
   #running = 0;
 
@@ -62,6 +63,7 @@ export class HashedAhead implements AsyncDisposable {
   }
 
   #queue(copy: string, entries: readonly RecordEntry[]): void {
+    if (this.#isOver) return;
     for (const entry of entries) {
       if (entry.type !== 'file' || entry.size < this.#least || entry.links > 1) continue;
       if (++this.#known > mostFiles) return;
@@ -90,6 +92,7 @@ export class HashedAhead implements AsyncDisposable {
 
   /** Begins with no further file before its turn. */
   end(): void {
+    this.#isOver = true;
     this.#waiting = [];
   }
 
@@ -104,7 +107,7 @@ export class HashedAhead implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#waiting = [];
+    this.end();
     await this.hasher[Symbol.asyncDispose]();
   }
 }

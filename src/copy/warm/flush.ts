@@ -19,9 +19,10 @@ export const flushedBeforeTheStop = async <T>(
 ): Promise<T> => {
   const over = new AbortController();
   const flushing = async (): Promise<void> => {
-    while (!over.signal.aborted) {
+    for (let isLast = false; !isLast; ) {
       await setTimeout(pauseMs, undefined, { signal: over.signal }).catch(() => undefined);
-      await syncFileSystem(folder, signal); // the last one when all is copied
+      isLast = over.signal.aborted; // what was copied during a flush is not in it
+      await syncFileSystem(folder, signal);
     }
   };
   const copied = copying().finally(() => over.abort());

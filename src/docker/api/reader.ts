@@ -92,19 +92,21 @@ const readAll = async (stream: Duplex, request: ReaderRequest): Promise<void> =>
  */
 export const runReader = async (docker: Docker, request: ReaderRequest): Promise<number> => {
   const { signal, stdin } = request;
-  signal.throwIfAborted();
-  const container = await docker.createContainer(await settingsOf(docker, request));
+  let container: Docker.Container | undefined;
   let stream: Duplex | undefined;
   const end = (): void => void stream?.destroy();
+  stdin.on('error', end);
   try {
+    signal.throwIfAborted();
+    container = await docker.createContainer(await settingsOf(docker, request));
     stream = (await container.attach({
       ...{ stream: true, hijack: true, stdin: true, stdout: true, stderr: true },
     })) as Duplex;
     signal.addEventListener('abort', end, { once: true });
+    signal.throwIfAborted(); // it may have come before
     const exit = container.wait({ condition: 'next-exit' }) as Promise<{ readonly StatusCode: number }>;
     exit.catch(() => undefined);
     await container.start();
-    stdin.on('error', end);
     stdin.pipe(stream);
     stream.on('error', () => stdin.destroy());
     await readAll(stream, request);
@@ -118,7 +120,7 @@ export const runReader = async (docker: Docker, request: ReaderRequest): Promise
     signal.removeEventListener('abort', end);
     stdin.destroy();
     stream?.destroy();
-    await removeContainer(container);
+    if (container !== undefined) await removeContainer(container);
   }
 };
 

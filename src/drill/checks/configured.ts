@@ -46,10 +46,13 @@ export const askInSandbox = async (
 /** Everybody is let in, and the original's password is none of the sandbox's. */
 const withoutPassword = <T extends { readonly password?: string }>({ password: _, ...hook }: T) => hook;
 
-/** One that could not be asked, because its service is not there. */
-export const notAsked = ({ name, service }: Check): CheckResult => ({
+/** One that could not be asked: because its service is not there, if nothing else is said. */
+export const notAsked = (
+  { name, service }: Check,
+  why = `service ${service} did not come up`,
+): CheckResult => ({
   kind: 'check',
   about: name,
   ok: false,
-  message: `it could not be asked: service ${service} did not come up`,
+  message: `it could not be asked: ${why}`,
 });

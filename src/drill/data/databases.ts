@@ -1,9 +1,8 @@
-import { posix } from 'node:path';
-import { removeTree } from '../../base/disk.ts';
 import type { ContainerDetails } from '../../docker/engine.ts';
 import { loadableDumps } from '../../hooks/load/load.ts';
+import { removeSet } from '../../hooks/load/sqlite-files.ts';
 import type { LoadContext, LoadSource } from '../../hooks/load/types.ts';
-import { mountOver } from '../../hooks/sqlite/place.ts';
+import { locatePlace } from '../../hooks/sqlite/place.ts';
 import { asContainer } from '../sandbox/container.ts';
 import type { Drill } from '../task.ts';
 
@@ -35,12 +34,11 @@ export const contextFor = (
 
 const withoutPassword = <T extends { readonly password?: string }>({ password: _, ...hook }: T) => hook;
 
-/** Removes the database file that came back with its volume: what is loaded then comes from the dump alone. */
+/**
+ * Removes the database file that came back with its volume: what is loaded then comes from the dump alone. The
+ * volume came out of the snapshot: a link in it leads nowhere. Rejects with `hook-failed` when one would.
+ */
 export const removeFile = async ({ dump }: LoadSource, details: ContainerDetails): Promise<void> => {
-  const path = dump.database ?? '';
-  const mount = mountOver(details.mounts, path);
-  const name = mount === undefined ? '' : posix.relative(mount.destination, path);
-  if (mount === undefined || !/^[^/]/.test(name) || name.split('/').includes('..')) return;
-  for (const suffix of ['', '-wal', '-shm', '-journal'])
-    await removeTree(posix.join(mount.source, name + suffix));
+  const { host } = await locatePlace(details.mounts, dump.database ?? '');
+  await removeSet(host);
 };

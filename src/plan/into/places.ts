@@ -34,26 +34,32 @@ const plain = (value: unknown): Record<string, string> =>
     Object.entries(fieldsOf(value)).map(([key, one]) => [key, String(one).replaceAll('$$', '$')]),
   );
 
-/** Options that lead to a disk or a server: with them two volumes would be one. */
-const leadsAway = (options: Readonly<Record<string, string>>): boolean => options.device !== undefined;
+/** What leads to a disk or a server of its own, by options or by its driver: with that two volumes would be one. */
+const leadsAway = (raw: Fields): boolean => {
+  const options = plain(raw.driver_opts);
+  const isLocal = ['', 'local'].includes(textOf(raw.driver));
+  return raw.external === true || !isLocal || ['device', 'type', 'o'].some((name) => name in options);
+};
 
 const specOf = (project: string, key: string, raw: Fields): VolumeSpec => {
-  const options = plain(raw.driver_opts);
-  const isDetached = leadsAway(options) || raw.external === true;
   return {
     name: `${project}_${key}`,
-    driver: isDetached ? 'local' : textOf(raw.driver) || 'local',
-    options: isDetached ? {} : options,
+    driver: 'local',
+    options: leadsAway(raw) ? {} : plain(raw.driver_opts),
     labels: { ...plain(raw.labels), [composeLabel.project]: project, [composeLabel.volume]: key },
   };
 };
 
-/** The copy of a volume of the model: by the key that Compose gave it, or by a name of its own. */
-const mountOf = (mounts: readonly ManifestMount[], key: string, raw: Fields): ManifestMount | undefined =>
-  mounts.find(
-    ({ kind, name, labels }) =>
-      kind === 'volume' && (labels[composeLabel.volume] === key || name === textOf(raw.name)),
-  );
+/**
+ * The copy of a volume of the model: by its own name, or by the key that Compose gave it. A volume from elsewhere
+ * may carry the key that it has there.
+ */
+const mountOf = (mounts: readonly ManifestMount[], key: string, raw: Fields): ManifestMount | undefined => {
+  const volumes = mounts.filter(({ kind }) => kind === 'volume');
+  const named = volumes.find(({ name }) => name === textOf(raw.name));
+  if (named !== undefined || raw.external === true) return named;
+  return volumes.find(({ external, labels }) => !external && labels[composeLabel.volume] === key);
+};
 
 const volumesOf = ({ project, model, mounts }: IntoFacts): ReadonlyMap<string, Place> => {
   const all = Object.entries(fieldsOf(model.volumes)).map(([key, value]) => {
@@ -108,10 +114,7 @@ export const placesOf = (facts: IntoFacts): Places => {
     anonymous,
     binds,
     leftOut: mounts.filter((mount) => !placed.has(mount)),
-    detached: [...volumes.keys()].filter((key) => {
-      const raw = fieldsOf(fieldsOf(model.volumes)[key]);
-      return leadsAway(plain(raw.driver_opts)) || raw.external === true;
-    }),
+    detached: [...volumes.keys()].filter((key) => leadsAway(fieldsOf(fieldsOf(model.volumes)[key]))),
   };
 };
 

@@ -31,11 +31,12 @@ export const projectRefusal = ({ instance, manifest }: RestoreFacts): readonly s
 /** A load that fails, or dies, is undone by putting back what was kept: that has to be there, and to be possible. */
 export const unguarded = (
   { writable }: RestoreFacts,
-  { fromDump, safety, paths }: RestoreChoice,
+  { fromDump, safety, paths, volumes }: RestoreChoice,
   guarded: readonly Mount[],
 ): readonly string[] => [
   ...(fromDump && !safety ? ['a dump is loaded only with a safety snapshot: leave out --no-safety'] : []),
   ...(fromDump && paths.length > 0 ? ['a dump is loaded in whole: leave out --path'] : []),
+  ...(fromDump && volumes.length > 0 ? ['a dump is chosen by its service: leave out --volume'] : []),
   ...guarded.flatMap(({ name, source, onHost }) =>
     onHost && writable.has(source)
       ? []
@@ -43,11 +44,18 @@ export const unguarded = (
   ),
 ];
 
-/** What dumps need to be loaded into has to run. */
+/** Services of dumps that have no container: nothing says where their files would lie. */
+const withoutContainer = ({ stack }: RestoreFacts, loads: readonly ManifestDump[]): readonly string[] =>
+  [...new Set(loads.filter(({ kind }) => kind !== 'postgres').map(({ service }) => service))].filter(
+    (service) => !stack.containers.some((one) => one.service === service && !one.oneOff),
+  );
+
+/** What dumps need to be loaded into has to run, or to be there at least. */
 export const servingOf = (
-  { stack }: RestoreFacts,
+  facts: RestoreFacts,
   loads: readonly ManifestDump[],
 ): { readonly serving: readonly string[]; readonly refusals: readonly string[] } => {
+  const { stack } = facts;
   const services = [
     ...new Set(loads.filter(({ kind }) => kind === 'postgres').map(({ service }) => service)),
   ];
@@ -57,8 +65,15 @@ export const servingOf = (
   }));
   return {
     serving: found.flatMap(({ container }) => (container === undefined ? [] : [container.id])),
-    refusals: found.flatMap(({ service, container }) =>
-      container === undefined ? [`${service} does not run: a dump is loaded into a database that runs`] : [],
-    ),
+    refusals: [
+      ...found.flatMap(({ service, container }) =>
+        container === undefined
+          ? [`${service} does not run: a dump is loaded into a database that runs`]
+          : [],
+      ),
+      ...withoutContainer(facts, loads).map(
+        (service) => `${service} has no container: its dump is loaded into what one has mounted`,
+      ),
+    ],
   };
 };

@@ -14,6 +14,7 @@ import type { Manifest, ManifestMount } from '../../snapshot/types.ts';
 import { composeLabel } from '../../stack/labels.ts';
 import { appendHistory } from '../history.ts';
 import { type Journal, openJournal } from '../journal.ts';
+import { runVariable } from '../recovery/orphans.ts';
 import { type IntoEnd, intoRecord } from './record.ts';
 import { markName, removeProject } from './recover.ts';
 
@@ -168,21 +169,18 @@ export const executeInto = async (task: IntoTask, tools: IntoTools): Promise<rea
     wayBack: { needs: [], awaited: [], known: [], healthMs: 0 },
   };
   const journal = await openJournal(journalPath(backups, id), first);
+  process.env[runVariable] = id; // children inherit it: a recovery finds those that outlive the run
   /** It is over, whatever the history can take of it. */
   const remember = (end: IntoEnd): Promise<void> =>
     appendHistory(backups, intoRecord(first, end, clock)).catch((error: unknown) =>
       tools.say(`this run is not in the history: ${messageOf(error)}`),
     );
+  let problems: readonly string[];
   try {
     await makeFolderIn(temporaryPath(backups, id));
     await make(task, tools, id);
-    const problems = await unwell(task, tools);
+    problems = await unwell(task, tools);
     await rm(join(plan.folder, markName));
-    await fsyncDirectory(plan.folder);
-    await rm(temporaryPath(backups, id), { recursive: true, force: true });
-    await remember({ problems });
-    await journal.close();
-    return problems;
   } catch (error) {
     try {
       await engine.removeHolders(id);
@@ -195,4 +193,10 @@ export const executeInto = async (task: IntoTask, tools: IntoTools): Promise<rea
     }
     throw error;
   }
+  // It is complete, and its user's: whatever goes wrong from here on, nothing of it is removed.
+  await fsyncDirectory(plan.folder);
+  await rm(temporaryPath(backups, id), { recursive: true, force: true });
+  await remember({ problems });
+  await journal.close();
+  return problems;
 };

@@ -14,21 +14,23 @@ import { intoRecord } from './record.ts';
 /** In the folder of a new project until it is complete: whose it is. */
 export const markName = '.stack-backup-into';
 
-/** The folder of a new project, if this run has made it: whoever else wrote the journal removes nothing. */
-const removeFolder = async (folder: string, run: string): Promise<void> => {
-  const mark = await readFile(join(folder, markName), 'utf8').catch(() => undefined);
-  if (mark === run) await removeTree(folder);
-};
+/** The mark is the first thing a run makes, and goes when the project is complete: it is its user's from then on. */
+const isUnfinished = async (folder: string, run: string): Promise<boolean> =>
+  (await readFile(join(folder, markName), 'utf8').catch(() => undefined)) === run;
 
-/** Removes what was made of a project that was not there before: containers, networks, volumes, its folder. */
+/**
+ * Removes what was made of a project that was not there before: containers, networks, volumes, its folder; the
+ * mark with that, last. Nothing of one that this run did not begin, or that is complete.
+ */
 export const removeProject = async (
   engine: Engine,
   project: string,
   folder: string,
   run: string,
 ): Promise<void> => {
+  if (!(await isUnfinished(folder, run))) return;
   await engine.removeLabelled(`${composeLabel.project}=${project}`);
-  await removeFolder(folder, run);
+  await removeTree(folder);
 };
 
 /** Removes what a dead `restore --into` has left of its copy. The original was never touched. */

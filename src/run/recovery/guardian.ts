@@ -1,5 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { extname } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import type { Journal } from '../journal.ts';
 
 /** A small process that stands by while services are down; `dismiss` sends it home. */
@@ -11,10 +13,12 @@ export interface Guardian {
   dismiss(): Promise<void>;
 }
 
-const program = (): string => {
-  const url = new URL('./guardian-main.ts', import.meta.url);
-  return import.meta.url.endsWith('.ts') ? url.pathname : url.pathname.replace(/\.ts$/, '.js');
-};
+/** `.ts` from the sources, `.js` when built. The path of a URL is none of a file: a blank in it is `%20`. */
+const program = (): string =>
+  fileURLToPath(new URL(`./guardian-main${extname(import.meta.url)}`, import.meta.url));
+
+/** What Node is told: it stands by for hours, and has little to do. */
+export const guardianFlags: readonly string[] = ['--no-warnings', '--max-semi-space-size=1'];
 
 /**
  * Starts the guardian of a run: a detached process that holds the reading end of a pipe. When the run dies,
@@ -22,15 +26,11 @@ const program = (): string => {
  * stands by. It is no reason to fail when it cannot be started: `recover` does the same later.
  */
 export const startGuardian = async (backups: string, run: string): Promise<Guardian | undefined> => {
-  const child = spawn(
-    process.execPath,
-    ['--no-warnings', '--max-semi-space-size=1', program(), backups, run],
-    {
-      detached: true, // a signal to the run's terminal or process group is not for it
-      stdio: ['pipe', 'pipe', 'ignore'],
-      cwd: '/',
-    },
-  );
+  const child = spawn(process.execPath, [...guardianFlags, program(), backups, run], {
+    detached: true, // a signal to the run's terminal or process group is not for it
+    stdio: ['pipe', 'pipe', 'ignore'],
+    cwd: '/',
+  });
   const failed = once(child, 'error').then(() => 'failed');
   const ended = once(child, 'exit').then(() => 'failed');
   const ready = once(child.stdout, 'data').then(

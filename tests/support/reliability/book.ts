@@ -72,7 +72,7 @@ export const readBooks = (): {
 } => {
   mkdirSync(folder, { recursive: true });
   const books = readdirSync(folder)
-    .filter((name) => name.endsWith('.ndjson'))
+    .filter((name) => writers.some((writer) => name === `${writer}.ndjson`))
     .map((name) => ({ name, text: readFileSync(join(folder, name), 'utf8').trim() }))
     .filter(({ text }) => text !== '');
   const lines = books.flatMap(({ text }) =>

@@ -4,12 +4,11 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { removeTree } from '../../../src/base/disk.ts';
-import type { SqliteHook } from '../../../src/config/types.ts';
 import { checkHook, runHook } from '../../../src/hooks/registry.ts';
 import { openLive } from '../../../src/hooks/sqlite/live.ts';
 import type { SqliteRequest } from '../../../src/hooks/sqlite/process.ts';
 import type { HookContext } from '../../../src/hooks/types.ts';
-import { bind, hookContext, stackContainer } from '../../support/hooks.ts';
+import { bind, hookContext, sqliteHook, stackContainer } from '../../support/hooks.ts';
 import { makeVictim, nameAnother, unfinished } from '../../support/hostile-journal.ts';
 import { temporaryFolder } from '../../support/temporary.ts';
 
@@ -26,18 +25,7 @@ beforeEach(async () => {
 });
 afterEach(() => removeTree(base));
 
-const hook: SqliteHook = {
-  kind: 'sqlite',
-  name: 'sqlite-app',
-  phase: 'before-stop',
-  timeout: 30_000,
-  onFailure: 'abort',
-  service: 'app',
-  path: '/srv/app.db',
-  check: 'full',
-  checkpoint: true,
-  backup: true,
-};
+const hook = sqliteHook();
 
 const context = (over: Partial<HookContext> = {}, state: 'running' | 'exited' = 'running'): HookContext =>
   hookContext([stackContainer('app', { state, mounts: [bind(data, '/srv')] })], {

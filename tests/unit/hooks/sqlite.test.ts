@@ -16,11 +16,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { SqliteHook } from '../../../src/config/types.ts';
 import { checkHook, runHook } from '../../../src/hooks/registry.ts';
 import { mountOver } from '../../../src/hooks/sqlite/place.ts';
 import type { HookContext } from '../../../src/hooks/types.ts';
-import { bind, hookContext, stackContainer } from '../../support/hooks.ts';
+import { bind, hookContext, sqliteHook, stackContainer } from '../../support/hooks.ts';
 
 let base: string;
 let data: string;
@@ -31,20 +30,6 @@ beforeEach(async () => {
   await mkdir(join(base, 'snapshot'));
 });
 afterEach(() => rm(base, { recursive: true, force: true }));
-
-const hookFor = (over: Partial<SqliteHook> = {}): SqliteHook => ({
-  kind: 'sqlite',
-  name: 'sqlite-app',
-  phase: 'before-stop',
-  timeout: 30_000,
-  onFailure: 'abort',
-  service: 'app',
-  path: '/srv/app.db',
-  check: 'full',
-  checkpoint: true,
-  backup: true,
-  ...over,
-});
 
 const contextFor = (over: Partial<HookContext> = {}): HookContext =>
   hookContext([stackContainer('app', { mounts: [bind(data, '/srv')] })], {
@@ -72,7 +57,7 @@ const dumps = (): Promise<string[]> => readdir(join(base, 'snapshot/dumps/app'))
 describe('a sound database', () => {
   it.each(['wal', 'delete'] as const)('is copied in journal mode %s', async (mode) => {
     create(join(data, 'app.db'), mode);
-    const result = await runHook(hookFor(), contextFor());
+    const result = await runHook(sqliteHook(), contextFor());
     expect(result.warnings).toEqual([]);
     expect(result.summary).toContain('integrity_check ok');
     expect(result.summary.includes('WAL checkpointed')).toBe(mode === 'wal');
@@ -97,7 +82,7 @@ describe('a sound database', () => {
     expect((await stat(`${file}-wal`)).size).toBeGreaterThan(0);
     const {
       dumps: [dump],
-    } = await runHook(hookFor(), contextFor());
+    } = await runHook(sqliteHook(), contextFor());
     expect((await stat(`${file}-wal`)).size).toBe(0);
     expect(count(join(base, 'snapshot', dump?.path ?? ''))).toBe(5001);
   });
@@ -109,7 +94,7 @@ describe('a sound database', () => {
     using writer = new DatabaseSync(file);
     reader.exec('BEGIN; SELECT count(*) FROM orders');
     writer.exec("INSERT INTO orders VALUES (9001, 'late')");
-    const result = await runHook(hookFor(), contextFor());
+    const result = await runHook(sqliteHook(), contextFor());
     expect(result.warnings).toEqual([
       expect.objectContaining({ code: 'sqlite-checkpoint-busy', about: 'sqlite-app' }),
     ]);
@@ -120,7 +105,10 @@ describe('a sound database', () => {
   it('is only looked at where that is all that was asked for', async () => {
     const file = join(data, 'app.db');
     create(file);
-    const result = await runHook(hookFor({ backup: false, checkpoint: false, check: 'quick' }), contextFor());
+    const result = await runHook(
+      sqliteHook({ backup: false, checkpoint: false, check: 'quick' }),
+      contextFor(),
+    );
     expect(result).toMatchObject({
       dumps: [],
       warnings: [],
@@ -132,7 +120,7 @@ describe('a sound database', () => {
   it('may have a name that a URL would misread', async () => {
     const name = '100%25 ?mode=memory#x.db';
     create(join(data, name));
-    const result = await runHook(hookFor({ path: `/srv/${name}` }), contextFor());
+    const result = await runHook(sqliteHook({ path: `/srv/${name}` }), contextFor());
     expect(count(join(base, 'snapshot', result.dumps[0]?.path ?? ''))).toBe(5000);
     expect(await readdir(data)).toEqual([name]);
   });
@@ -141,8 +129,8 @@ describe('a sound database', () => {
     create(join(data, 'app.db'));
     const down = stackContainer('app', { state: 'exited', mounts: [bind(data, '/srv')] });
     const context = hookContext([down], { folder: join(base, 'snapshot'), phase: 'while-stopped' });
-    await checkHook(hookFor({ phase: 'while-stopped' }), context);
-    expect((await runHook(hookFor(), context)).dumps).toHaveLength(1);
+    await checkHook(sqliteHook({ phase: 'while-stopped' }), context);
+    expect((await runHook(sqliteHook(), context)).dumps).toHaveLength(1);
   });
 
   it.runIf(process.getuid?.() === 0)('gets no files beside it that its owner cannot use', async () => {
@@ -152,7 +140,7 @@ describe('a sound database', () => {
     await chown(file, 4711, 4712);
     await chmod(file, 0o640);
     let over = false;
-    const running = runHook(hookFor(), contextFor()).finally(() => {
+    const running = runHook(sqliteHook(), contextFor()).finally(() => {
       over = true;
     });
     const seen = new Map<string, string>();
@@ -188,7 +176,7 @@ describe('a damaged database', () => {
     for (const at of [0, 100, 4096 * 5, 4096 * 20, size - 4096]) {
       await writeFile(file, sound);
       await overwrite(file, at, Buffer.from('\xA5'.repeat(64), 'latin1'));
-      const running = runHook(hookFor(), contextFor());
+      const running = runHook(sqliteHook(), contextFor());
       await expect(running, `damage at ${at}`).rejects.toMatchObject({
         code: 'database-corrupt',
         message: expect.stringContaining('sqlite-app'),
@@ -201,12 +189,12 @@ describe('a damaged database', () => {
     const file = join(data, 'app.db');
     create(file, 'delete');
     await overwrite(file, 4096 * 20, Buffer.alloc(200, 0xa5));
-    const look = hookFor({ backup: false });
+    const look = sqliteHook({ backup: false });
     await expect(runHook(look, contextFor())).rejects.toMatchObject({ code: 'database-corrupt' });
     const handle = await open(file, 'r+');
     await handle.truncate(4096 * 10);
     await handle.close();
-    await expect(runHook(hookFor(), contextFor())).rejects.toMatchObject({ code: 'database-corrupt' });
+    await expect(runHook(sqliteHook(), contextFor())).rejects.toMatchObject({ code: 'database-corrupt' });
     expect(await dumps()).toEqual([]);
   });
 
@@ -221,14 +209,14 @@ describe('a damaged database', () => {
     const last = bytes.lastIndexOf(note);
     expect(bytes.indexOf(note)).not.toBe(last);
     await overwrite(file, last, Buffer.from(note.startsWith('0') ? '1' : '0'));
-    await expect(runHook(hookFor(), contextFor())).rejects.toMatchObject({ code: 'database-corrupt' });
+    await expect(runHook(sqliteHook(), contextFor())).rejects.toMatchObject({ code: 'database-corrupt' });
   });
 
   it('is found before anything is stopped also where the hook runs later', async () => {
     const file = join(data, 'app.db');
     create(file, 'delete');
     await overwrite(file, 4096 * 20, Buffer.alloc(200, 0xa5));
-    const later = hookFor({ phase: 'while-stopped' });
+    const later = sqliteHook({ phase: 'while-stopped' });
     await expect(checkHook(later, contextFor({ phase: 'while-stopped' }))).rejects.toMatchObject({
       code: 'database-corrupt',
     });
@@ -244,11 +232,11 @@ describe('a path that leads to no database', () => {
 
   const refusal = async (path: string): Promise<Error & { next?: string }> => {
     const before = await listed(data);
-    const error = await checkHook(hookFor({ path }), contextFor()).then(
+    const error = await checkHook(sqliteHook({ path }), contextFor()).then(
       () => expect.fail('was accepted'),
       (thrown) => thrown,
     );
-    await expect(runHook(hookFor({ path }), contextFor())).rejects.toThrow(error.message);
+    await expect(runHook(sqliteHook({ path }), contextFor())).rejects.toThrow(error.message);
     expect(await listed(data)).toEqual(before);
     expect(await dumps()).toEqual([]);
     expect(error.next).toBeTruthy();
@@ -292,11 +280,11 @@ describe('a path that leads to no database', () => {
     await mkdir(join(data, 'v2'));
     create(join(data, 'v2/app.db'));
     await symlink('v2/app.db', join(data, 'app.db'));
-    expect((await runHook(hookFor(), contextFor())).dumps).toHaveLength(1);
+    expect((await runHook(sqliteHook(), contextFor())).dumps).toHaveLength(1);
   });
 
   it('is refused when the host’s paths are out of reach', async () => {
-    await expect(checkHook(hookFor(), contextFor({ hostPaths: false }))).rejects.toMatchObject({
+    await expect(checkHook(sqliteHook(), contextFor({ hostPaths: false }))).rejects.toMatchObject({
       code: 'hook-failed',
       next: expect.stringContaining('command'),
     });
@@ -320,7 +308,7 @@ describe('time and interruption', () => {
 
   it('ends the work at the timeout and leaves no file', async () => {
     await slow();
-    const hook = hookFor({ timeout: 60 });
+    const hook = sqliteHook({ timeout: 60 });
     await expect(runHook(hook, contextFor())).rejects.toMatchObject({
       code: 'timeout',
       message: 'hook sqlite-app did not end within 60 ms and was ended',
@@ -333,7 +321,7 @@ describe('time and interruption', () => {
   it('tells an interrupted run from a timeout', async () => {
     await slow();
     const run = new AbortController();
-    const running = runHook(hookFor(), contextFor({ signal: run.signal }));
+    const running = runHook(sqliteHook(), contextFor({ signal: run.signal }));
     const ended = expect(running).rejects.toMatchObject({ code: 'interrupted' });
     // In the middle of the work: the copy has begun to grow.
     const partial = join(base, 'snapshot/dumps/app/srv%2Fapp.db.sqlite.partial');

@@ -1,15 +1,14 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { systemClock } from '../../../src/base/clock.ts';
 import type { StackBackupError } from '../../../src/base/errors.ts';
 import { planBackup } from '../../../src/plan/backup.ts';
 import { holdsOf } from '../../../src/plan/mounts/holds.ts';
-import type { RunContext } from '../../../src/run/context.ts';
 import { journalContainers } from '../../../src/run/journal.ts';
 import { newLedger } from '../../../src/run/quiet/ledger.ts';
 import { whileQuiet } from '../../../src/run/quiet/quiesce.ts';
 import { needsAmong } from '../../../src/stack/order.ts';
 import { memoryEngine } from '../../support/memory-engine.ts';
+import { runContext } from '../../support/run-context.ts';
 import { instanceWith, type Sketch, stackFrom, volumeMount } from '../../support/stack-builder.ts';
 
 /** Stacks without circles, whose containers write to, or only read, any of five volumes. */
@@ -107,14 +106,7 @@ const drive = async (
       return trouble.kind === 'start fails' && id === `s${trouble.whom}`;
     },
   );
-  const context: RunContext = {
-    engine: memory.engine,
-    local: true,
-    clock: systemClock,
-    emit: () => undefined,
-    signal: interrupt.signal,
-    warn: () => undefined,
-  };
+  const context = runContext(memory.engine, { signal: interrupt.signal });
   const before = memory.states();
   let isMeddled = false;
   const meddle = (id: string): void => {

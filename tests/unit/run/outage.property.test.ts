@@ -1,16 +1,15 @@
 import { isDeepStrictEqual } from 'node:util';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { systemClock } from '../../../src/base/clock.ts';
 import { StackBackupError } from '../../../src/base/errors.ts';
 import { planBackup } from '../../../src/plan/backup.ts';
-import type { RunContext } from '../../../src/run/context.ts';
 import { journalContainers } from '../../../src/run/journal.ts';
 import type { Release } from '../../../src/run/quiet/early.ts';
 import { newLedger } from '../../../src/run/quiet/ledger.ts';
 import { whileQuiet } from '../../../src/run/quiet/quiesce.ts';
 import { needsAmong } from '../../../src/stack/order.ts';
 import { memoryEngine } from '../../support/memory-engine.ts';
+import { runContext } from '../../support/run-context.ts';
 import { instanceWith, type Sketch, stackFrom } from '../../support/stack-builder.ts';
 import { type Outage, unsteady } from '../../support/unsteady-engine.ts';
 
@@ -60,14 +59,7 @@ const drive = async (
     () => false,
   );
   const engine = unsteady(memory, outages);
-  const context: RunContext = {
-    engine,
-    local: true,
-    clock: systemClock,
-    emit: () => undefined,
-    signal: new AbortController().signal,
-    warn: () => undefined,
-  };
+  const context = runContext(engine);
   const ledger = newLedger(journalContainers(plan));
   const all = observed.containers.map((one) => one.id);
   const needs = needsAmong(new Set(ledger.keys()), all, observed.edges);

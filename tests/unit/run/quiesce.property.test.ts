@@ -1,15 +1,14 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { systemClock } from '../../../src/base/clock.ts';
 import type { QuiesceMode } from '../../../src/config/types.ts';
 import { planBackup } from '../../../src/plan/backup.ts';
-import type { RunContext } from '../../../src/run/context.ts';
 import { journalContainers } from '../../../src/run/journal.ts';
 import { newLedger } from '../../../src/run/quiet/ledger.ts';
 import { whileQuiet } from '../../../src/run/quiet/quiesce.ts';
 import { needsAmong } from '../../../src/stack/order.ts';
 import { anyStack, wanted } from '../../support/any-stack.ts';
 import { type Call, memoryEngine, type Told } from '../../support/memory-engine.ts';
+import { runContext } from '../../support/run-context.ts';
 import { instanceWith, type Sketch, stackFrom } from '../../support/stack-builder.ts';
 
 interface Fault {
@@ -48,14 +47,7 @@ const drive = async (
       return isHit;
     },
   );
-  const context: RunContext = {
-    engine: memory.engine,
-    local: true,
-    clock: systemClock,
-    emit: () => undefined,
-    signal: interrupt.signal,
-    warn: () => undefined,
-  };
+  const context = runContext(memory.engine, { signal: interrupt.signal });
   const ledger = newLedger(journalContainers(plan));
   const needs = needsAmong(
     new Set(ledger.keys()),
@@ -124,14 +116,7 @@ describe('whatever fails on the way', () => {
           observed.containers.map((one) => one.details),
           (told) => told.call === 'start' && told.id === id,
         );
-        const context: RunContext = {
-          engine: memory.engine,
-          local: true,
-          clock: systemClock,
-          emit: () => undefined,
-          signal: new AbortController().signal,
-          warn: () => undefined,
-        };
+        const context = runContext(memory.engine);
         const ledger = newLedger(journalContainers(plan));
         const all = observed.containers.map((one) => one.id);
         await whileQuiet(

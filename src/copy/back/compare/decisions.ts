@@ -93,7 +93,7 @@ export class Decisions {
 
   #disturb(entry: RecordEntry): void {
     if (entry.type === 'dir') this.folders.add(entry.path);
-    const parent = { path: parentOf(entry.path) };
+    const parent = { path: parentOf(entry.path), type: 'dir' as const };
     // What lies above what is meant keeps its own, but for its time.
     if (this.#narrowing.has(parent)) this.folders.add(parent.path);
   }

@@ -5,7 +5,7 @@ import { run } from '../../../base/process.ts';
 import type { RecordEntry } from '../../../snapshot/entries/records.ts';
 import { below } from '../../changes/paths.ts';
 import { PathSet } from '../../changes/seen.ts';
-import { tellsChanges } from '../../changes/stamp.ts';
+import { marginNs, tellsChanges } from '../../changes/stamp.ts';
 import { complaint } from '../../walk.ts';
 import { marksOf } from '../compare/attributes.ts';
 import type { Pile } from '../compare/pile.ts';
@@ -22,9 +22,6 @@ const leastBytes = 4 * 1024 * 1024;
 const mostFiles = 20_000;
 
 const blockBytes = 4096n;
-
-/** Times of files move in ticks of the kernel's clock, 10 ms at most: a change may look older than it is. */
-const marginNs = 25_000_000n;
 
 /** Where files are patched. */
 export interface PatchGround {

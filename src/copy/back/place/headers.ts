@@ -7,7 +7,11 @@ const blockSize = 512;
 
 /** `<length> <key>=<value>\n`; the length counts itself. */
 const record = (key: string, value: string | Buffer): Buffer => {
-  const rest = Buffer.concat([Buffer.from(` ${key}=`), Buffer.from(value as string), Buffer.from('\n')]);
+  const rest = Buffer.concat([
+    Buffer.from(` ${key}=`, 'latin1'),
+    Buffer.from(value as string),
+    Buffer.from('\n'),
+  ]);
   let length = rest.length + 1;
   while (String(length).length + rest.length !== length) length = String(length).length + rest.length;
   return Buffer.concat([Buffer.from(String(length)), rest]);

@@ -1,7 +1,9 @@
+import type { EntryType } from '../../../snapshot/types.ts';
 import { isBelow } from '../../changes/paths.ts';
 
 interface Pathed {
   readonly path: Buffer;
+  readonly type?: EntryType;
 }
 
 /** What SQLite keeps beside a database: only together are they one. */
@@ -32,11 +34,13 @@ export class Narrowing {
     return this.#paths === undefined;
   }
 
-  /** Whether an entry is meant: named, or below one that is, or of one SQLite database with it. */
-  has({ path }: Pathed): boolean {
+  /** Whether an entry is meant: named, or below one that is, or a file of one SQLite database with it. */
+  has({ path, type }: Pathed): boolean {
     const paths = this.#paths;
     if (paths === undefined) return true;
-    return paths.some((named) => path.equals(named) || isBelow(path, named) || belongs(named, path));
+    return paths.some(
+      (named) => path.equals(named) || isBelow(path, named) || (type !== 'dir' && belongs(named, path)),
+    );
   }
 
   /** Whether it is a folder above an entry that is meant: it has to be there. */

@@ -11,7 +11,8 @@ export interface JudgeTools {
   readonly warn: (warning: Warning) => void;
 }
 
-const inspected = async (engine: Engine, id: string): Promise<ContainerDetails | undefined> => {
+/** Undefined when it is no more: anything else that cannot be asked is no answer. */
+export const inspected = async (engine: Engine, id: string): Promise<ContainerDetails | undefined> => {
   try {
     return await engine.inspect(id);
   } catch (error) {
@@ -36,9 +37,9 @@ const isStopping = (
 };
 
 /**
- * The dead run was on its way back (and perhaps still copying, or it had failed in an earlier phase), and has started this one (or somebody else has): what comes after a
- * start may be missing, its `post_start` hooks, its health, the freeze it was found in. All that is done
- * again; the start itself is none, it runs.
+ * The dead run was on its way back (and perhaps still copying, or it had failed in an earlier phase), and has
+ * started this one (or somebody else has): what comes after a start may be missing, its `post_start` hooks, its
+ * health, the freeze it was found in. All that is done again; the start itself is none, it runs.
  */
 const wasStartedOnTheWayBack = (journal: Journal, entry: LedgerEntry, now: ContainerDetails): boolean =>
   (journal.phase === 'starting' || journal.returning === true) &&

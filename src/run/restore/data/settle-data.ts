@@ -5,6 +5,7 @@ import type { DataState } from '../../../base/events.ts';
 import { readManifest } from '../../../snapshot/manifest.ts';
 import type { RunContext } from '../../context.ts';
 import type { JournalContainer, JournalPutBack, JournalRestore } from '../../journal.ts';
+import { inspected } from '../../recovery/back/judge.ts';
 import { type Put, putAll } from './puts.ts';
 import { madeReady } from './volumes.ts';
 
@@ -27,7 +28,7 @@ const stopAll = async (
   const stopped: string[] = [];
   for (const { id, action } of containers) {
     if (action !== 'stop') continue;
-    const now = await engine.inspect(id).catch(() => undefined);
+    const now = await inspected(engine, id);
     if (now === undefined || !isRunning(now.state)) continue;
     await engine.stop(id);
     stopped.push(id);

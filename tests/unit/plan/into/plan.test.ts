@@ -48,6 +48,8 @@ describe('planInto', () => {
           },
         },
         mounts: [
+          // Of another project, where it has the same key.
+          { ...volume('plain', 'erp_plain'), external: true },
           ...[volume('plain'), volume('named', 'precious'), volume('disk'), volume('quick')],
           mount({ kind: 'volume', name: 'theirs', path: 'volumes/theirs' }),
           mount({ kind: 'volume', name: 'shop_gone', path: 'volumes/shop_gone' }),
@@ -60,7 +62,7 @@ describe('planInto', () => {
       ['copy_disk', 'local', {}],
       ['copy_outer', 'local', {}],
       ['copy_foreign', 'local', {}],
-      ['copy_quick', 'fast', { size: '1g' }],
+      ['copy_quick', 'local', {}],
     ]);
     expect(volumes[0]?.labels).toEqual({
       a: 'b$c',
@@ -76,10 +78,12 @@ describe('planInto', () => {
     ]);
     expect(warnings.map(({ code, about }) => `${code} ${about}`)).toEqual([
       'image-by-name app',
+      'not-restored erp_plain',
       'not-restored shop_gone',
       'plain-volume disk',
       'plain-volume outer',
       'plain-volume foreign',
+      'plain-volume quick',
     ]);
     expect(model.volumes).toMatchObject({
       foreign: { name: 'copy_foreign' },

@@ -1,6 +1,5 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { systemClock } from '../../../../src/base/clock.ts';
 import type { Engine } from '../../../../src/docker/engine.ts';
 import { planBackup } from '../../../../src/plan/backup.ts';
 import type { Holds } from '../../../../src/plan/mounts/holds.ts';
@@ -20,6 +19,7 @@ import { needsAmong } from '../../../../src/stack/order.ts';
 import { anyStack, wanted } from '../../../support/any-stack.ts';
 import { deadJournal } from '../../../support/journal.ts';
 import { memoryEngine } from '../../../support/memory-engine.ts';
+import { runContext } from '../../../support/run-context.ts';
 import { instanceWith, stackFrom } from '../../../support/stack-builder.ts';
 
 type Drawn = typeof anyStack extends fc.Arbitrary<infer T> ? T : never;
@@ -100,19 +100,13 @@ const killedRun = async ({ modes, sketches }: Drawn, isEarly: boolean, fault: Fa
     };
   };
   const death = Promise.withResolvers<void>();
-  const context: RunContext = {
-    engine: mortal(memory.engine, kill, death.resolve),
-    local: true,
-    clock: systemClock,
-    emit: () => undefined,
-    signal: new AbortController().signal,
+  const context = runContext(mortal(memory.engine, kill, death.resolve), {
     noteEnded: async (id) => note(id, { ended: true }),
     noteBack: (id) => note(id, { back: true }),
     noteReturn: async (untouched) => {
       if (journal.phase !== 'starting') journal = { ...journal, ...returning(journal, untouched) };
     },
-    warn: () => undefined,
-  };
+  });
   const enterStart = async (): Promise<void> => {
     journal = { ...journal, phase: 'starting' };
   };
@@ -139,14 +133,7 @@ const killedRun = async ({ modes, sketches }: Drawn, isEarly: boolean, fault: Fa
 /** A recovery by this journal, and what it makes of it. */
 const recover = async (engine: Engine, found: Journal) => {
   let journal = found;
-  const context: RunContext = {
-    engine,
-    local: true,
-    clock: systemClock,
-    emit: () => undefined,
-    signal: new AbortController().signal,
-    warn: () => undefined,
-  };
+  const context = runContext(engine);
   const note = async (to: Journal): Promise<void> => {
     journal = to;
   };
