@@ -18,8 +18,8 @@ export interface BackupOptions {
   readonly tags: Readonly<Record<string, string>>;
   readonly note: string;
   readonly toolVersion: string;
-  /** ISO 8601: the snapshot is not to be removed before. */
-  readonly pinnedUntil?: string;
+  /** From its start on so long it is not to be removed, ms. */
+  readonly pinnedMs?: number;
 }
 
 export interface BackupTools {

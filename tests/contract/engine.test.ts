@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { run } from '../../src/base/process.ts';
 import { connectEngine } from '../../src/docker/dockerode.ts';
 import type { Engine } from '../../src/docker/engine.ts';
-import { randomName } from '../support/containers.ts';
+import { docker, randomName, startContainer } from '../support/containers.ts';
 import { type ScratchStack, scratchStack } from '../support/scratch.ts';
 import { until } from '../support/until.ts';
 
@@ -101,6 +101,24 @@ volumes: { data: {} }
     expect((await engine.inspect(id)).restartPolicy).toEqual({ name: 'no', maximumRetryCount: 0 });
     await engine.setRestartPolicy(id, before);
     expect((await engine.inspect(id)).restartPolicy).toEqual(before);
+  });
+
+  it('holds the restart policy of a container that crashes at this very moment', async () => {
+    await using crashing = await startContainer(
+      engine,
+      'crash',
+      'debian:bookworm-slim',
+      [],
+      ['sleep', 'infinity'],
+    );
+    for (let crash = 0; crash < 8; crash++) {
+      await engine.setRestartPolicy(crashing.id, { name: 'always', maximumRetryCount: 0 });
+      await engine.start(crashing.id);
+      const pid = Number(await docker('inspect', '--format', '{{.State.Pid}}', crashing.id));
+      if (pid > 1) process.kill(pid, 'SIGKILL'); // 0 would be this very process group
+      await engine.setRestartPolicy(crashing.id, { name: 'no', maximumRetryCount: 0 });
+      expect((await engine.inspect(crashing.id)).restartPolicy.name).toBe('no');
+    }
   });
 
   it('runs a process with its streams apart and its exit code', async () => {

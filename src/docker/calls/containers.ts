@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises';
 import { messageOf } from '../../base/errors.ts';
 import { detailsOf, runningOf } from '../api/inspected.ts';
 import type { ContainerDetails, Engine } from '../engine.ts';
@@ -15,6 +16,26 @@ const freezing = async (ask: () => Promise<unknown>, attempts = 5): Promise<void
   } catch (error) {
     if (attempts === 1 || !messageOf(error).includes('unable to freeze')) throw error;
     await freezing(ask, attempts - 1);
+  }
+};
+
+const exitNoticedMs = 50;
+
+/** How runtimes refuse to update what has ended (runc 1.1, seen with Engine 20.10). */
+const hasEnded =
+  /container not running|cannot update a stopped container|no such process|container process not found/;
+
+/**
+ * A container that ends at this very moment (one that crashes and is restarted, again and again) runs for the engine
+ * and does not for the runtime, which refuses. Once the engine has noticed, it asks the runtime no more.
+ */
+const beyondItsEnd = async (ask: () => Promise<unknown>, attempts = 40): Promise<void> => {
+  try {
+    await ask();
+  } catch (error) {
+    if (attempts === 1 || !hasEnded.test(messageOf(error))) throw error;
+    await setTimeout(exitNoticedMs);
+    await beyondItsEnd(ask, attempts - 1);
   }
 };
 
@@ -81,11 +102,12 @@ export const containerCalls = ({
       );
     },
     setRestartPolicy: async (id, policy) => {
-      await must(`set the restart policy of container ${id}`, () =>
-        docker.getContainer(id).update({
-          RestartPolicy: { Name: policy.name, MaximumRetryCount: policy.maximumRetryCount },
-        }),
-      );
+      const RestartPolicy = { Name: policy.name, MaximumRetryCount: policy.maximumRetryCount };
+      const ask = () =>
+        must(`set the restart policy of container ${id}`, () =>
+          docker.getContainer(id).update({ RestartPolicy }),
+        );
+      await beyondItsEnd(ask);
     },
   };
 };

@@ -100,9 +100,8 @@ export const executeRestore = async (
 ): Promise<RunRecord> => {
   const { manifest, window, instance } = plan;
   const note = `before the restore of ${manifest.snapshot}`;
-  const pinnedUntil = new Date(tools.clock.now().getTime() + options.pinnedMs).toISOString();
-  const { toolVersion } = options;
-  const run = await newRun(window, { type: 'pre-restore', tags: {}, note, toolVersion, pinnedUntil }, tools);
+  const { toolVersion, pinnedMs } = options;
+  const run = await newRun(window, { type: 'pre-restore', tags: {}, note, toolVersion, pinnedMs }, tools);
   const { context } = run;
   context.emit({
     type: 'run-started',

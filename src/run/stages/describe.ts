@@ -133,6 +133,10 @@ const perService = (containers: readonly ManifestContainer[]): Record<string, nu
 
 const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);
 
+/** Until when the snapshot is not to be removed, where that was asked for. */
+const pinOf = ({ started, options: { pinnedMs } }: Run): Pick<Manifest, 'pinnedUntil'> =>
+  pinnedMs === undefined ? {} : { pinnedUntil: new Date(started.getTime() + pinnedMs).toISOString() };
+
 /** The manifest of a run that has everything in place. Pure; holds no secrets, because nothing in it may. */
 export const manifestOf = (run: Run, finish: FinishFacts): Manifest => {
   const { plan, ledger, needs, options, hooks, tools } = run;
@@ -151,7 +155,7 @@ export const manifestOf = (run: Run, finish: FinishFacts): Manifest => {
     type: options.type,
     tags: options.tags,
     note: options.note,
-    ...(options.pinnedUntil === undefined ? {} : { pinnedUntil: options.pinnedUntil }),
+    ...pinOf(run),
     outcome: facts.warnings.some((warning) => warning.notice !== true)
       ? 'complete-with-warnings'
       : 'complete',
