@@ -2,6 +2,7 @@ import { readdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { RunRecord } from '../../src/run/record.ts';
+import { journalsPath } from '../../src/snapshot/layout.ts';
 import {
   composeText,
   holdersOf,
@@ -182,9 +183,25 @@ describe('a restore that is broken off', () => {
     const { exitCode, stderr } = await running.ended;
     const backMs = Date.now() - from;
     expect({ exitCode, stderr }).toMatchObject({ exitCode: 3 });
-    const { warnings } = await expectSettled('restored', 'old');
+    const { warnings, windowMs } = await expectSettled('restored', 'old');
+    expect(windowMs).toBeGreaterThan(0);
     expect(warnings.map(({ code }) => code)).toEqual(expect.arrayContaining(['no-safety', 'gone-forward']));
     book.survived('restore: disk fails with EIO', [{ backMs }]);
+  });
+
+  it('must not be set back by a later command when it could not write that it came to its end', async () => {
+    await using running = await halfWay();
+    const [here, away] = [journalsPath(backups), `${journalsPath(backups)}-away`];
+    await rename(here, away);
+    await sync.release();
+    expect(await running.ended).toMatchObject({ exitCode: 3, stderr: expect.stringMatching(/journal/) });
+    expect(await versions()).toEqual(['old', 'old']);
+    await rename(away, here);
+    await write('newest');
+    const recovered = await runTool(['recover'], { cwd: stack.folder });
+    expect(recovered.exitCode, recovered.stderr).toBe(0);
+    const { run } = await expectSettled('restored', 'newest');
+    expect(await docker('volume', 'ls', '--quiet', '--filter', `name=${run}`)).toBe('');
   });
 
   it('must keep everything down, and say so, while the data can be brought to neither end', async () => {

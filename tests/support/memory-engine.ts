@@ -5,6 +5,7 @@ import type {
   Engine,
   EngineEvent,
   RestartPolicy,
+  VolumeDetails,
 } from '../../src/docker/engine.ts';
 
 interface Box {
@@ -49,6 +50,7 @@ export const memoryEngine = (
     ]),
   );
   const calls: Told[] = [];
+  const volumes = new Map<string, VolumeDetails>();
   const listeners = new Set<(event: EngineEvent) => void>();
   const tell = (containerId: string, action: string): void => {
     for (const listener of listeners) listener({ containerId, action } as EngineEvent);
@@ -74,8 +76,16 @@ export const memoryEngine = (
     exitCode: 0,
     health: details.health !== 'none' && state === 'running' ? 'healthy' : details.health,
   });
-  const engine: Pick<Engine, Call | 'containers' | 'removeHolders'> = {
+  const engine: Pick<
+    Engine,
+    Call | 'containers' | 'removeHolders' | 'volume' | 'createVolume' | 'removeVolume'
+  > = {
     removeHolders: async () => undefined,
+    volume: async (name) => volumes.get(name),
+    createVolume: async (volume) => {
+      if (!volumes.has(volume.name)) volumes.set(volume.name, { ...volume, mountpoint: '' });
+    },
+    removeVolume: async (name) => void volumes.delete(name),
     containers: async () => [...boxes.keys()],
     inspect: (id) => call('inspect', id, () => now(box(id))),
     stop: (id) =>
@@ -150,6 +160,7 @@ export const memoryEngine = (
   return {
     engine: engine as Engine,
     calls,
+    volumes,
     restart,
     meddle,
     states: (): ReadonlyMap<

@@ -3,6 +3,7 @@ import { StackBackupError } from '../../base/errors.ts';
 import { run } from '../../base/process.ts';
 import { type BackTarget, putBack } from '../../copy/back/back.ts';
 import { gentle } from '../../copy/gentle.ts';
+import { lostOf } from '../../run/restore/data/lost.ts';
 import type { DataPlan } from '../plan/types.ts';
 import type { Drill } from '../task.ts';
 import { putFileBack } from './single.ts';
@@ -69,7 +70,8 @@ export const restoreData = async (
     if (to.kind === 'file') await putFileBack(task.folder, mount, to.path, tools.signal);
     else {
       const target = await targetOf(drill, to.name, paths.get(to.name));
-      await putBack({ folder: task.folder, mount }, target, { signal: tools.signal });
+      const result = await putBack({ folder: task.folder, mount }, target, { signal: tools.signal });
+      drill.observations.push(...lostOf(mount.name, target, result).map(({ message }) => message));
     }
   }
   await placeOthers(drill, plan, paths);

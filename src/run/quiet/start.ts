@@ -87,6 +87,7 @@ export const bringBack = async (
 ): Promise<void> => {
   const patient = patientContext(context, defaultEngineMs);
   const touched = [...ledger.values()].filter(isTouched);
+  if (when === atOnce) for (const entry of touched) entry.freedAt ??= patient.clock.tick();
   let entries: readonly LedgerEntry[] = [...touched, ...awaitedByOthers(way, ledger, touched)];
   let known = patient.engine.outages();
   for (let round = 0; round < mostRounds && touched.length > 0; round++) {

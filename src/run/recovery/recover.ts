@@ -31,9 +31,9 @@ const quietPhases: readonly Phase[] = [
 /** In these the data of a restore is neither the old nor the new. */
 const halfPhases: readonly Phase[] = ['restoring', 'loading', 'rolling-back'];
 
-/** The data of a restore is neither the old nor the new. */
-export const isHalfRestored = ({ kind, phase }: Journal): boolean =>
-  kind === 'restore' && halfPhases.includes(phase);
+/** The data of a restore is neither the old nor the new. One that was on its way back had not touched it. */
+export const isHalfRestored = ({ kind, phase, returning: isReturning }: Journal): boolean =>
+  kind === 'restore' && halfPhases.includes(phase) && isReturning !== true;
 
 export const mayBeQuiet = (journal: Journal): boolean => quietPhases.includes(journal.phase);
 
@@ -86,7 +86,7 @@ export const bringContainersBack = async (
   if (!mayBeQuiet(journal) || ledger.size === 0) return ledger;
   const { engine, warn } = context;
   await Promise.all([...ledger.values()].map((entry) => judge(journal, context, entry)));
-  for (const id of data?.stopped ?? []) {
+  for (const id of data?.stopped.keys() ?? []) {
     const entry = ledger.get(id);
     if (entry !== undefined) entry.askedAt ??= context.clock.tick();
   }
@@ -139,9 +139,10 @@ export const recoverRun = async (
   // Before the services: a hook on the host may be at work on their data. It takes milliseconds.
   await Promise.race([endOrphans(journal.id), pause(orphansMs, undefined, { ref: false })]);
   const settled = await settledData(journal, context, found);
-  // Where data had to be settled, the journal has been written already, and says so.
+  // Where data had to be settled, the journal has been written already, and says so. Written by this process, one
+  // that somebody else may have made up would be believed the next time.
   const note = (to: Journal): Promise<void> =>
-    found === undefined || settled !== undefined ? Promise.resolve() : writeJournal(found.path, to);
+    found?.isOurs !== true || settled !== undefined ? Promise.resolve() : writeJournal(found.path, to);
   const ledger = await bringContainersBack(journal, context, settled, note);
   const data =
     settled?.data ?? (journal.kind === 'restore' ? (journal.restore?.data ?? 'untouched') : undefined);

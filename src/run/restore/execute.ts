@@ -13,6 +13,7 @@ import { type BackupTools, newRun, type Run } from '../run.ts';
 import { makeHolder, needsHolder } from '../stages/copy-stage.ts';
 import { assertSpace, assertWritable } from '../stages/preflight.ts';
 import { asRunError } from '../trouble.ts';
+import { removeMark } from './data/mark.ts';
 import { journalled } from './data/volumes.ts';
 import { goneForward, settleLoaded, tellUndo, withData } from './ending.ts';
 import { keepPresent } from './keep.ts';
@@ -145,6 +146,8 @@ export const executeRestore = async (
   await remember(run, opened, told());
   const isHalfRestored = state.data === 'half-restored';
   await settleJournal(run, opened, { outcome: told().outcome, hasNoFolder, isHalfRestored });
+  const isSettled = !run.warnings.some(({ code }) => code === 'journal-left');
+  if (state.isMarked && isSettled) await removeMark(context.engine, run.id).catch(() => undefined);
   await guardian?.dismiss();
   const record = told();
   for (const event of closingEvents(record)) context.emit(event);

@@ -1,15 +1,14 @@
 import { StackBackupError } from '../../base/errors.ts';
 import type { DataState } from '../../base/events.ts';
 import { heeding } from '../../base/wait/heed.ts';
-import type { RestorePlan } from '../../plan/restore/types.ts';
+import type { RestorePlan, VolumeSpec } from '../../plan/restore/types.ts';
 import type { Manifest } from '../../snapshot/types.ts';
 import type { RunContext } from '../context.ts';
 import type { OpenedRun } from '../course/open.ts';
 import type { Enter } from '../course/phase.ts';
 import type { JournalRestore } from '../journal.ts';
-import { noteFirst } from '../quiet/back/begin.ts';
 import { patientContext } from '../quiet/back/patience.ts';
-import type { Ledger, LedgerEntry } from '../quiet/ledger.ts';
+import type { LedgerEntry } from '../quiet/ledger.ts';
 import { bringBack } from '../quiet/start.ts';
 import { quietDown } from '../quiet/stop.ts';
 import { assertUnchanged } from '../quiet/unchanged.ts';
@@ -22,6 +21,7 @@ import { putAll } from './data/puts.ts';
 import { settleData } from './data/settle-data.ts';
 import { madeReady } from './data/volumes.ts';
 import { type Loading, loadAll } from './loads.ts';
+import { enterStart, leaveDown, noteUntouched, notYetBack } from './return.ts';
 
 /** A restore under way. What changes as it goes on stands in `state`. */
 export interface Restoring {
@@ -41,8 +41,19 @@ export interface Restoring {
     path?: string;
     /** Why data could not be brought to one of its two ends. */
     problems: readonly string[];
+    /** The journal may say that data is half restored. */
+    isAnnounced?: true;
+    /** What the journal could not be told stands on the engine. */
+    isMarked?: true;
   };
 }
+
+/** Begins a phase in which data is neither the old nor the new. */
+const announce = async ({ enter, state }: Restoring, phase: 'restoring' | 'loading'): Promise<void> => {
+  state.isAnnounced = true; // also when it could not be written: on the disk it may stand all the same
+  await enter(phase);
+  state.data = 'half-restored';
+};
 
 /** Containers that had crashed count as stopped by this run: it starts them. */
 const adoptCrashed = async (
@@ -60,13 +71,16 @@ const adoptCrashed = async (
   }
 };
 
+/** The volumes that are made, with the passwords that a journal leaves out. */
+const specsOf = ({ putBacks }: RestorePlan): ReadonlyMap<string, VolumeSpec> =>
+  new Map(putBacks.flatMap(({ name, create }) => (create === undefined ? [] : [[name, create]])));
+
 /** From here on data is neither the old nor the new, and the journal says so before. */
 const putDataBack = async (context: RunContext, restoring: Restoring): Promise<void> => {
-  const { run, opened, plan, wholeSince, enter, state } = restoring;
+  const { run, opened, plan, wholeSince, state } = restoring;
   if (plan.putBacks.length === 0) return;
-  await enter('restoring');
-  state.data = 'half-restored';
-  const specs = new Map(plan.putBacks.map(({ name, create }) => [name, create]));
+  await announce(restoring, 'restoring');
+  const specs = specsOf(plan);
   const mounts: JournalRestore['mounts'][number][] = [];
   for (const put of state.restore.mounts) mounts.push(await madeReady(context, put, specs.get(put.name)));
   state.restore = { ...state.restore, mounts };
@@ -85,12 +99,12 @@ const putDataBack = async (context: RunContext, restoring: Restoring): Promise<v
 };
 
 /** The databases run, and nobody who uses them, while the dumps are loaded. */
-const loadDumps = async (context: RunContext, restoring: Restoring): Promise<void> => {
-  const { run, opened, plan, enter, state, loadings } = restoring;
+const loadDumps = async (whole: RunContext, restoring: Restoring): Promise<void> => {
+  const { run, plan, loadings } = restoring;
   if (loadings.length === 0) return;
-  await enter('loading');
-  state.data = 'half-restored';
-  await opened.journal.enter('loading', { restore: state.restore });
+  await announce(restoring, 'loading');
+  // They are not back for good: killed here, a recovery has to bring them back as well.
+  const { noteBack: _, ...context } = whole;
   const serving = new Map([...run.ledger].filter(([id]) => plan.serving.includes(id)));
   await bringBack(context, wayBackOf(run.plan, run.needs), serving);
   for (const { container, down } of serving.values())
@@ -102,43 +116,17 @@ const loadDumps = async (context: RunContext, restoring: Restoring): Promise<voi
   await loadAll(context, plan, loadings);
 };
 
-/** Whoever runs already, to have dumps loaded, is not started again. */
-const notYetBack = ({ run, state }: Restoring): Ledger =>
-  state.data === 'restored'
-    ? new Map([...run.ledger].filter(([, { backAt, down }]) => backAt === undefined || down !== undefined))
-    : run.ledger;
-
-/** Data is whole, the old or the new: what ran may run again. */
-const enterStart = async ({ opened, run, state }: Restoring): Promise<void> => {
-  state.restore = { ...state.restore, data: state.data };
-  // Services come first: a journal that cannot be written any more does not keep them down.
-  await opened.journal.enter('starting', { restore: state.restore }).catch(() => undefined);
-  run.tools.onPhase('starting');
-  run.context.emit({ type: 'phase', phase: 'starting' });
-};
-
 /** What went wrong leaves the data half-way: it is settled before anything is started. */
-const settle = async (context: RunContext, { run, opened, state }: Restoring): Promise<void> => {
+const settle = async (context: RunContext, { run, opened, plan, state }: Restoring): Promise<void> => {
   const containers = [...run.ledger.values()].map(({ container }) => container);
   await opened.journal.enter('rolling-back').catch(() => undefined); // the phase before says the same
   run.tools.onPhase('rolling-back');
   run.context.emit({ type: 'phase', phase: 'rolling-back' });
   const { backups } = run.plan.instance;
-  const settled = await settleData(context, { run: run.id, backups, restore: state.restore, containers });
+  const half = { run: run.id, backups, restore: state.restore, containers, specs: specsOf(plan) };
+  const settled = await settleData(context, half);
   state.data = settled.data;
   state.problems = settled.problems;
-};
-
-/** Nothing is started on data that is half restored; what was only frozen never had to do with it. */
-const leaveDown = async (context: RunContext, { run, state, plan }: Restoring): Promise<void> => {
-  const stopped = [...run.ledger.values()].filter(
-    ({ container, askedAt }) => container.action === 'stop' && askedAt !== undefined,
-  );
-  const frozen = new Map([...run.ledger].filter(([, { container }]) => container.action === 'pause'));
-  await bringBack(context, wayBackOf(run.plan, run.needs), frozen);
-  const names = [...plan.putBacks, ...plan.guarded].map(({ name }) => name).join(', ');
-  for (const entry of stopped)
-    entry.down = `it was not started, because ${names} is half restored (${state.problems.join('; ')})`;
 };
 
 /**
@@ -180,8 +168,7 @@ export const restoreWindow = async (
     watching.abort();
     if (state.data === 'half-restored') await leaveDown(patient, restoring);
     else {
-      if (state.data === 'untouched') await noteFirst(ledger, context.noteReturn);
-      else await enterStart(restoring);
+      await (state.data === 'untouched' ? noteUntouched : enterStart)(patient, restoring);
       await bringBack(patient, wayBackOf(window, needs), notYetBack(restoring));
     }
   }

@@ -120,6 +120,8 @@ const settle = async (found: Found, recovered: Recovered, record: RunRecord): Pr
   const left = await stillDown(recovered.context.engine, recovered.ledger);
   const isHalf = recovered.data === 'half-restored';
   if (left.length === 0 && recovered.isClean && !isHalf) return removeJournal(found.path);
+  // Written by this process it would be believed the next time, whoever has made it up.
+  if (!found.isOurs) return;
   const told =
     found.journal.told !== undefined && !isNews(found.journal, record) ? found.journal.told : record.outcome;
   const phase = isHalf ? 'restoring' : 'starting';

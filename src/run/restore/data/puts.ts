@@ -8,6 +8,7 @@ import { entryAt } from '../../../snapshot/inside/list.ts';
 import type { ManifestMount } from '../../../snapshot/types.ts';
 import type { RunContext } from '../../context.ts';
 import type { JournalPutBack } from '../../journal.ts';
+import { lostOf } from './lost.ts';
 
 /** A mount of a snapshot and where it goes: ready to be written. */
 export interface Put {
@@ -57,7 +58,7 @@ const targetOf = async (
 };
 
 /** A bind that is gone: its folder, or a file to be replaced and the folder it lies in. */
-const makeMissing = async (folder: string, mount: ManifestMount, source: string): Promise<void> => {
+export const makeMissing = async (folder: string, mount: ManifestMount, source: string): Promise<void> => {
   const root = await entryAt(folder, mount, Buffer.alloc(0));
   if (root?.type !== 'file') {
     await mkdir(source, { recursive: true });
@@ -92,6 +93,7 @@ const putOne = async (
       onProgress: (bytes) => context.emit({ type: 'copy-progress', mount: to.name, bytes }),
       ...(to.paths === undefined ? {} : { paths: to.paths.map((path) => Buffer.from(path, 'base64')) }),
     });
+    for (const warning of lostOf(to.name, target, result)) context.warn(warning);
     if (target.kind === 'host') await syncFileSystem(target.path, context.signal);
     const ms = Math.round(context.clock.tick() - from);
     const changed = result.created + result.replaced + result.removed + result.metadata;

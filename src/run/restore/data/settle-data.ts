@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { removeTree } from '../../../base/disk.ts';
 import { messageOf, StackBackupError } from '../../../base/errors.ts';
 import type { DataState } from '../../../base/events.ts';
+import type { VolumeSpec } from '../../../plan/restore/types.ts';
 import { readManifest } from '../../../snapshot/manifest.ts';
 import type { RunContext } from '../../context.ts';
 import type { JournalContainer, JournalPutBack, JournalRestore } from '../../journal.ts';
@@ -16,22 +17,29 @@ export interface HalfRestored {
   readonly backups: string;
   readonly restore: JournalRestore;
   readonly containers: readonly JournalContainer[];
+  /** Volumes with the passwords that the journal leaves out, by name, as long as they are known. */
+  readonly specs?: ReadonlyMap<string, VolumeSpec>;
 }
 
 const isRunning = (state: string): boolean => ['running', 'restarting', 'paused'].includes(state);
 
-/** Whoever has started a service meanwhile started it on data that is neither the old nor the new. */
+/**
+ * Whoever has started a service meanwhile started it on data that is neither the old nor the new. Resolves with
+ * all that are to be started again, and their `StartedAt`: also those that the restore had started in between.
+ */
 const stopAll = async (
   { engine }: RunContext,
   containers: readonly JournalContainer[],
-): Promise<readonly string[]> => {
-  const stopped: string[] = [];
-  for (const { id, action } of containers) {
+): Promise<SettledData['stopped']> => {
+  const stopped = new Map<string, string>();
+  for (const { id, action, ended } of containers) {
     if (action !== 'stop') continue;
-    const now = await inspected(engine, id);
-    if (now === undefined || !isRunning(now.state)) continue;
-    await engine.stop(id);
-    stopped.push(id);
+    const found = await inspected(engine, id);
+    if (found === undefined) continue;
+    const wasRunning = isRunning(found.state);
+    if (wasRunning) await engine.stop(id);
+    const now = wasRunning ? await inspected(engine, id) : found;
+    if (now !== undefined && (wasRunning || ended !== true)) stopped.set(id, now.startedAt);
   }
   return stopped;
 };
@@ -50,7 +58,10 @@ const putsOf = async (
 };
 
 /** Everything again as it was: what was kept is put back in whole, what was not there is removed. */
-const rollBack = async (context: RunContext, { run, backups, restore }: HalfRestored): Promise<void> => {
+const rollBack = async (
+  context: RunContext,
+  { run, backups, restore, specs }: HalfRestored,
+): Promise<void> => {
   const folder = join(backups, restore.safety ?? '');
   const kept = restore.mounts.filter(({ created }) => created !== true);
   if (kept.length > 0 && restore.safety === undefined)
@@ -58,28 +69,31 @@ const rollBack = async (context: RunContext, { run, backups, restore }: HalfRest
   const whole = kept.map(({ paths: _paths, ...to }) => to);
   const puts = kept.length === 0 ? [] : await putsOf(folder, whole, ({ name }) => name);
   const ready: Put[] = [];
-  for (const { mount, to } of puts) ready.push({ mount, to: await madeReady(context, to) });
+  for (const { mount, to } of puts)
+    ready.push({ mount, to: await madeReady(context, to, specs?.get(to.name)) });
   await putAll(context, { run, folder, puts: ready, devices: true });
   for (const { kind, name, source, created } of restore.mounts)
     if (created) await (kind === 'volume' ? context.engine.removeVolume(name) : removeTree(source));
 };
 
 /** On to the end: what the snapshot has is put in place once more. */
-const goForward = async (context: RunContext, { run, restore }: HalfRestored): Promise<void> => {
+const goForward = async (context: RunContext, { run, restore, specs }: HalfRestored): Promise<void> => {
   const puts = await putsOf(restore.from, restore.mounts, ({ mount }) => mount);
   const ready: Put[] = [];
-  for (const { mount, to } of puts) ready.push({ mount, to: await madeReady(context, to) });
+  for (const { mount, to } of puts)
+    ready.push({ mount, to: await madeReady(context, to, specs?.get(to.name)) });
   await putAll(context, { run, folder: restore.from, puts: ready, devices: restore.devices });
 };
 
 const canGoBack = ({ safety, mounts }: JournalRestore): boolean =>
   safety !== undefined || mounts.every(({ created }) => created === true);
 
-/** What became of the data, why not better, and who had to be stopped for it. */
+/** What became of the data, and why not better. */
 export interface SettledData {
   readonly data: DataState;
   readonly problems: readonly string[];
-  readonly stopped: readonly string[];
+  /** Who was kept down, or stopped, for it, by id, and when each was started last: all are to be started. */
+  readonly stopped: ReadonlyMap<string, string>;
 }
 
 /**
@@ -90,7 +104,7 @@ export interface SettledData {
 export const settleData = async (interruptible: RunContext, half: HalfRestored): Promise<SettledData> => {
   const context = { ...interruptible, signal: new AbortController().signal };
   const problems: string[] = [];
-  let stopped: readonly string[] = [];
+  let stopped: SettledData['stopped'] = new Map();
   const attempt = async (work: () => Promise<void>): Promise<boolean> => {
     try {
       await work();

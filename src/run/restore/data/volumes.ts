@@ -23,16 +23,21 @@ export const journalled = (planned: PlannedPutBack): JournalPutBack => {
   };
 };
 
-/** Makes a volume with the labels, driver and options that Compose would give it; one that is there stays. */
-const makeVolume = async (engine: Engine, spec: VolumeSpec): Promise<void> => {
-  const masked = Object.values(spec.options).some((value) => value.includes('<redacted>'));
-  if (masked && (await engine.volume(spec.name)) === undefined)
+/**
+ * What a volume is made with. A password that a journal leaves out is had from the volume itself: without it the
+ * volume is not touched.
+ */
+const withSecrets = async (engine: Engine, spec: VolumeSpec): Promise<VolumeSpec> => {
+  const isMasked = Object.values(spec.options).some((value) => value.includes('<redacted>'));
+  if (!isMasked) return spec;
+  const now = await engine.volume(spec.name);
+  if (now === undefined)
     throw new StackBackupError(
       'restore-failed',
       `the volume ${spec.name} is gone, and the password in its options is known to nobody here`,
       { next: `Make it with \`docker volume create\` as your compose file has it, then run it again.` },
     );
-  await engine.createVolume(spec);
+  return { ...spec, options: now.options };
 };
 
 const isWritable = (path: string): Promise<boolean> =>
@@ -42,7 +47,7 @@ const isWritable = (path: string): Promise<boolean> =>
   );
 
 /**
- * Makes what has to be there before a mount can be filled. Through the engine only what is empty can be
+ * Makes what has to be there before a mount can be filled, as Compose would. Through the engine only what is empty can be
  * filled: a volume that is there is removed first. `secrets` are the options with what a journal leaves out.
  */
 export const madeReady = async (
@@ -51,13 +56,10 @@ export const madeReady = async (
   secrets?: VolumeSpec,
 ): Promise<JournalPutBack> => {
   if (put.volume === undefined) return put;
-  const spec = secrets ?? { name: put.name, ...put.volume };
-  if (put.method === 'api') {
-    await engine.removeVolume(put.name);
-    await makeVolume(engine, spec);
-    return put;
-  }
-  await makeVolume(engine, spec);
+  const spec = await withSecrets(engine, secrets ?? { name: put.name, ...put.volume });
+  if (put.method === 'api') await engine.removeVolume(put.name);
+  await engine.createVolume(spec);
+  if (put.method === 'api') return put;
   const source = (await engine.volume(put.name))?.mountpoint ?? '';
   return (await isWritable(source)) ? { ...put, source } : { ...put, method: 'api' };
 };
