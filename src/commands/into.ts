@@ -16,8 +16,10 @@ import { assertMayAsk, confirm } from './restore/ask.ts';
 import { assertWhole } from './restore/whole.ts';
 import { backupsFolders } from './session/backups.ts';
 import { recoverFirst } from './session/dead-runs.ts';
-import { exitCode } from './session/exit.ts';
+import { exitCode, worstCode } from './session/exit.ts';
+import { codesOf } from './session/one-run.ts';
 import { openSession, printJson, type Session, type World } from './session/session.ts';
+import { tellOfUnreadable } from './session/unreadable.ts';
 
 export interface IntoFlags {
   readonly project: string;
@@ -44,10 +46,15 @@ const imagesOf = async (
   { manifest }: ResolvedSnapshot,
 ): Promise<ReadonlyMap<string, KnownImage>> => {
   const found = new Map<string, KnownImage>();
-  for (const { service, imageId, image, digests } of manifest.containers) {
-    if (found.has(service)) continue;
-    const isHere = /^sha256:[0-9a-f]{64}$/.test(imageId) && (await engine.hasImage(imageId));
-    found.set(service, { id: imageId, digests, name: image, isHere });
+  for (const { service, imageId, image, digests, stateBefore } of manifest.containers) {
+    const known = found.get(service);
+    const ran = known?.ran === true || ['running', 'restarting', 'paused'].includes(stateBefore);
+    const isHere =
+      known?.isHere ?? (/^sha256:[0-9a-f]{64}$/.test(imageId) && (await engine.hasImage(imageId)));
+    found.set(
+      service,
+      known === undefined ? { id: imageId, digests, name: image, isHere, ran } : { ...known, ran },
+    );
   }
   return found;
 };
@@ -79,10 +86,10 @@ const assertFree = async ({ engine, info }: Session, plan: IntoPlan): Promise<vo
     );
 };
 
-const describe = ({ project, folder, data, model, ports, pulls, warnings }: IntoPlan): string =>
+const describe = ({ project, folder, data, services, ports, pulls, warnings }: IntoPlan): string =>
   [
     `New project ${project} in ${folder}`,
-    `  services: ${Object.keys((model.services ?? {}) as object).join(', ')}`,
+    `  services: ${services.join(', ')}`,
     ...data.map(
       ({ mount, to }) => `  ${mount.name} → ${to.kind === 'volume' ? `volume ${to.name}` : to.path}`,
     ),
@@ -113,8 +120,9 @@ export const restoreInto = async (world: World, reference: string, flags: IntoFl
   const session = await openSession(world);
   const { engine, info } = session;
   const backups = await backupsFolders(world);
-  if (!flags.dryRun) await recoverFirst(session, backups, true);
+  const earlier = flags.dryRun ? [] : codesOf(await recoverFirst(session, backups, false));
   const snapshot = await resolveSnapshot(reference, { backups, cwd: world.cwd });
+  tellOfUnreadable(world, snapshot.unreadable);
   if (flags.verify) await assertWhole(world, snapshot.folder);
   const plan = planInto({
     project: flags.project,
@@ -140,7 +148,7 @@ export const restoreInto = async (world: World, reference: string, flags: IntoFl
   const say = (line: string): void => {
     if (!world.flags.quiet && !world.flags.json) world.stderr.write(`${printable(line)}\n`);
   };
-  for (const { message } of plan.warnings) say(`note: ${message}`);
+  if (flags.yes) for (const { message } of plan.warnings) say(`note: ${message}`);
   const problems = await executeInto(
     {
       plan,
@@ -149,6 +157,7 @@ export const restoreInto = async (world: World, reference: string, flags: IntoFl
       backups: await backupsFor(world, snapshot.folder),
       devices: flags.devices,
       healthMs,
+      assertFree: () => assertFree(session, plan),
     },
     { engine, info, clock: world.clock, signal: world.signal, say },
   );
@@ -158,5 +167,5 @@ export const restoreInto = async (world: World, reference: string, flags: IntoFl
       printable(`${plan.project} runs; its compose file is ${plan.folder}/compose.yaml`).concat('\n'),
     );
   for (const problem of problems) world.stderr.write(`stack-backup: ${printable(problem)}\n`);
-  return problems.length > 0 ? exitCode.warnings : exitCode.done;
+  return worstCode([...earlier, problems.length > 0 ? exitCode.warnings : exitCode.done]);
 };

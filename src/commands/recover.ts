@@ -4,7 +4,7 @@ import type { Waiting } from '../base/lock.ts';
 import { printable } from '../base/text/printable.ts';
 import { connectEngine } from '../docker/dockerode.ts';
 import type { Engine, EngineInfo } from '../docker/engine.ts';
-import { isDrillId } from '../drill/kept.ts';
+import type { RunRecord } from '../run/record.ts';
 import type { Found } from '../run/recovery/journals.ts';
 import { engineWhenReady } from '../run/recovery/ready.ts';
 import { backupsFolders } from './session/backups.ts';
@@ -36,18 +36,25 @@ const tellElsewhere = (world: World, dead: readonly Found[], { id }: EngineInfo)
     );
 };
 
-const tellResult = (world: World, { records, failures }: Recoveries): void => {
+const tellResult = (world: World, { records, failures }: Recoveries, dead: readonly Found[]): void => {
   for (const { found, error } of failures) {
     const { instance } = found.journal;
     world.stderr.write(`stack-backup: ${printable(instance)}: ${printable(error.message)}\n`);
     if (error.next !== undefined) world.stderr.write(`  ${printable(error.next)}\n`);
   }
   if (world.flags.json || world.flags.quiet) return;
-  for (const { run, outcome } of records)
-    if (outcome !== 'services-down')
-      world.stdout.write(
-        `${printable(run)} is recovered: ${isDrillId(run) ? 'what the drill had made is removed' : 'what ran before it runs again'}\n`,
-      );
+  for (const record of records)
+    if (record.outcome !== 'services-down')
+      world.stdout.write(`${printable(record.run)} is recovered: ${whatIsDone(record, dead)}\n`);
+};
+
+const whatIsDone = ({ run, outcome, warnings }: RunRecord, dead: readonly Found[]): string => {
+  const kind = dead.find(({ journal }) => journal.id === run)?.journal.kind;
+  if (kind !== 'drill' && kind !== 'into') return 'what ran before it runs again';
+  if (warnings.some(({ code }) => code === 'leftover'))
+    return 'but not all that it had made could be removed';
+  if (kind === 'drill') return 'what the drill had made is removed';
+  return outcome === 'failed' ? 'nothing is left of its copy' : 'its copy is complete';
 };
 
 const codeOf = (world: World, { records, failures }: Recoveries, isAllUsable: boolean): number =>
@@ -84,7 +91,7 @@ export const recover = async (world: World, flags: RecoverFlags): Promise<number
   }
   const waiting: Waiting = { limitMs: flags.wait, signal: world.signal };
   const recoveries = await recoverFound({ world, engine, info }, ours, { asEvents: true, waiting });
-  tellResult(world, recoveries);
+  tellResult(world, recoveries, ours);
   world.signal.throwIfAborted();
   return codeOf(world, recoveries, unusable.length === 0);
 };

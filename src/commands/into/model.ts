@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
+import { readPlainFile } from '../../base/disk/plain-file.ts';
 import { StackBackupError } from '../../base/errors.ts';
 import { composeModelAndUnset } from '../../docker/compose.ts';
 import type { Fields } from '../../plan/into/types.ts';
@@ -28,6 +29,9 @@ const savedFiles = async (folder: string): Promise<readonly (readonly string[])[
     .map((files) => files.map((name) => join(folder, composeName, name)));
 };
 
+/** Bytes; longer ones are no env file. */
+const longest = 16 * 1024 * 1024;
+
 const namesIn = (text: string): readonly string[] =>
   [...text.matchAll(/^\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_.-]*)\s*[=:]/gm)].map(([, name = '']) => name);
 
@@ -37,7 +41,8 @@ const notGiven = async (
   envFiles: readonly string[],
   env: NodeJS.ProcessEnv,
 ): Promise<readonly string[]> => {
-  const saved = await readFile(join(folder, composeName, 'redacted.env'), 'utf8').catch(() => '');
+  const path = join(folder, composeName, 'redacted.env');
+  const saved = await readPlainFile(path, longest).then(String, () => '');
   const given = new Set<string>();
   for (const file of envFiles) for (const name of namesIn(await readFile(file, 'utf8'))) given.add(name);
   return namesIn(saved).filter((name) => !given.has(name) && env[name] === undefined);

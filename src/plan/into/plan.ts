@@ -88,9 +88,9 @@ const modelOf = (facts: IntoFacts, places: Places): Fields => {
 };
 
 /** Files and folders of this machine that services mount and the snapshot has no copy of. */
-const hostPathsOf = (model: Fields, folder: string): readonly string[] => {
-  const sources = Object.values(fieldsOf(model.services)).flatMap((service) =>
-    listOf(fieldsOf(service).volumes)
+const hostPathsOf = (services: readonly Fields[], folder: string): readonly string[] => {
+  const sources = services.flatMap((service) =>
+    listOf(service.volumes)
       .map(fieldsOf)
       .filter(({ type }) => type === 'bind')
       .map(({ source }) => textOf(source).replaceAll('$$', '$')),
@@ -98,8 +98,8 @@ const hostPathsOf = (model: Fields, folder: string): readonly string[] => {
   return [...new Set(sources)].filter((source) => !source.startsWith(`${folder}/`));
 };
 
-const portsOf = (model: Fields): readonly Port[] =>
-  Object.entries(fieldsOf(model.services)).flatMap(([service, value]) =>
+const portsOf = (services: Fields): readonly Port[] =>
+  Object.entries(services).flatMap(([service, value]) =>
     listOf(fieldsOf(value).ports)
       .map(fieldsOf)
       .flatMap(({ published, host_ip, protocol }) => {
@@ -110,11 +110,17 @@ const portsOf = (model: Fields): readonly Port[] =>
       }),
   );
 
-/** Those that `up` starts: not what waits in a profile, unless it ran. */
-const servicesOf = ({ model, images }: IntoFacts) =>
-  Object.entries(fieldsOf(model.services))
-    .map(([name, raw]) => ({ name, raw: fieldsOf(raw) }))
-    .filter(({ name, raw }) => images.has(name) || listOf(raw.profiles).length === 0);
+/** Those that are started: not what waits in a profile, unless it ran, and what those need. */
+const servicesOf = ({ model, images }: IntoFacts) => {
+  const all = Object.entries(fieldsOf(model.services)).map(([name, raw]) => ({ name, raw: fieldsOf(raw) }));
+  const isAsked = ({ name, raw }: (typeof all)[number]): boolean =>
+    listOf(raw.profiles).length === 0 || images.get(name)?.ran === true;
+  const started = new Set(all.filter(isAsked).map(({ name }) => name));
+  for (const name of started)
+    for (const [needed, how] of Object.entries(fieldsOf(fieldsOf(fieldsOf(model.services)[name]).depends_on)))
+      if (fieldsOf(how).required !== false) started.add(needed);
+  return all.filter(({ name }) => started.has(name));
+};
 
 const warningsOf = (facts: IntoFacts, { leftOut, detached, binds }: Places): readonly Warning[] => {
   const { images } = facts;
@@ -172,16 +178,20 @@ export const planInto = (facts: IntoFacts): IntoPlan => {
   const { project, folder, images } = facts;
   const places = placesOf(facts);
   const model = modelOf(facts, places);
-  const wanted = servicesOf(facts).map(({ name, raw }) => imageOf(raw, images.get(name)));
+  const started = servicesOf(facts);
+  const services = started.map(({ name }) => name);
+  const wanted = started.map(({ name, raw }) => imageOf(raw, images.get(name)));
+  const own = Object.fromEntries(services.map((name) => [name, fieldsOf(fieldsOf(model.services)[name])]));
   return {
     project,
     folder,
     model,
+    services,
     volumes: [...places.volumes.values(), ...places.anonymous].map(({ spec }) => spec),
     data: dataOf(places),
     pulls: [...new Set(wanted.filter(({ pull, image }) => pull && image !== '').map(({ image }) => image))],
-    ports: portsOf(model),
-    hostPaths: hostPathsOf(model, folder),
+    ports: portsOf(own),
+    hostPaths: hostPathsOf(Object.values(own), folder),
     warnings: warningsOf(facts, places),
   };
 };

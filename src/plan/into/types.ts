@@ -15,6 +15,8 @@ export interface KnownImage {
   readonly name: string;
   /** It is on this engine. */
   readonly isHere: boolean;
+  /** The service was at work when the snapshot was made. */
+  readonly ran: boolean;
 }
 
 export interface IntoFacts {
@@ -42,6 +44,8 @@ export interface IntoPlan {
   readonly folder: string;
   /** What Compose is given. */
   readonly model: Fields;
+  /** What is started: not what waits in a profile, unless it ran. */
+  readonly services: readonly string[];
   readonly volumes: readonly VolumeSpec[];
   readonly data: readonly IntoData[];
   /** What has to be fetched, by name or digest. */

@@ -2,13 +2,13 @@ import { appendHistory } from '../history.ts';
 import { removeJournal } from '../journal.ts';
 import type { RunRecord } from '../record.ts';
 import type { Found } from '../recovery/journals.ts';
-import { type RecoveryTools, recoverRun } from '../recovery/recover.ts';
+import { type Recovered, type RecoveryTools, recoverRun } from '../recovery/recover.ts';
 import { labelOfDrill } from './label.ts';
 import type { DrillRecord } from './record.ts';
 
-const errorOf = ({ journal }: Found) => ({
+const errorOf = ({ journal }: Found, isClean: boolean) => ({
   code: 'died',
-  message: `the drill died in phase ${journal.phase} (its process, pid ${journal.process.pid}, was gone); what it had made was removed`,
+  message: `the drill died in phase ${journal.phase} (its process, pid ${journal.process.pid}, was gone); what it had made ${isClean ? 'was' : 'could not all be'} removed`,
 });
 
 const lineOf = (found: Found, finished: Date): DrillRecord => {
@@ -27,7 +27,7 @@ const lineOf = (found: Found, finished: Date): DrillRecord => {
     started: journal.started,
     finished: finished.toISOString(),
     outcome: 'failed',
-    error: errorOf(found),
+    error: errorOf(found, true),
     checks: { passed: 0, failed: 0 },
     failures: [],
     ageMs: drill?.ageMs ?? 0,
@@ -39,7 +39,11 @@ const lineOf = (found: Found, finished: Date): DrillRecord => {
 };
 
 /** The same in the words of a run, for whoever recovers. */
-const recordOf = (found: Found, line: DrillRecord, warnings: RunRecord['warnings']): RunRecord => ({
+const recordOf = (
+  found: Found,
+  line: DrillRecord,
+  { warnings, isClean }: Pick<Recovered, 'warnings' | 'isClean'>,
+): RunRecord => ({
   version: 1,
   run: line.run,
   instance: line.instance,
@@ -50,7 +54,7 @@ const recordOf = (found: Found, line: DrillRecord, warnings: RunRecord['warnings
   started: line.started,
   finished: line.finished,
   outcome: 'failed',
-  error: errorOf(found),
+  error: errorOf(found, isClean),
   bytes: 0,
   files: 0,
   downtimeMs: 0,
@@ -75,5 +79,5 @@ export const recoverDrill = async (found: Found, tools: RecoveryTools): Promise<
     if (journal.told === undefined) await appendHistory(found.backups, line);
     await removeJournal(found.path);
   }
-  return recordOf(found, line, warnings);
+  return recordOf(found, line, { warnings, isClean });
 };

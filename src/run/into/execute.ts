@@ -4,19 +4,20 @@ import { dirname, join } from 'node:path';
 import type { Clock } from '../../base/clock.ts';
 import { fsyncDirectory, makeFolderIn, makePrivateDirectory, syncFileSystem } from '../../base/disk.ts';
 import { messageOf, StackBackupError } from '../../base/errors.ts';
-import { sleep } from '../../base/wait/heed.ts';
 import { type BackTarget, putBack } from '../../copy/back/back.ts';
 import { composeUp, pullImage } from '../../docker/compose.ts';
-import type { ContainerDetails, Engine, EngineInfo } from '../../docker/engine.ts';
+import type { Engine, EngineInfo } from '../../docker/engine.ts';
 import type { IntoData, IntoPlan } from '../../plan/into/types.ts';
 import { journalPath, journalsPath, temporariesPath, temporaryPath } from '../../snapshot/layout.ts';
-import type { Manifest, ManifestMount } from '../../snapshot/types.ts';
-import { composeLabel } from '../../stack/labels.ts';
+import type { Manifest } from '../../snapshot/types.ts';
 import { appendHistory } from '../history.ts';
 import { type Journal, openJournal } from '../journal.ts';
 import { runVariable } from '../recovery/orphans.ts';
+import { lostOf } from '../restore/data/lost.ts';
+import { makeMissing } from '../restore/data/puts.ts';
 import { type IntoEnd, intoRecord } from './record.ts';
-import { markName, removeProject } from './recover.ts';
+import { composeFile, markName, removeProject } from './recover.ts';
+import { unwell } from './unwell.ts';
 
 export interface IntoTask {
   readonly plan: IntoPlan;
@@ -28,6 +29,8 @@ export interface IntoTask {
   readonly devices: boolean;
   /** How long services may take to get healthy, ms. */
   readonly healthMs: number;
+  /** Rejects when something of the new project is there already; asked when nothing has to be waited for any more. */
+  readonly assertFree: () => Promise<void>;
 }
 
 export interface IntoTools {
@@ -62,13 +65,6 @@ const volumeTarget = async (name: string, run: string, { engine, info }: IntoToo
   return { kind: 'api', engine, holder: await engine.createHolder({ run, mounts }), path: inHolder };
 };
 
-/** A bind is a folder or a file; the copy of a file is one, or an archive of one. */
-const makeBind = async (path: string, { files, entries }: ManifestMount): Promise<void> => {
-  await mkdir(dirname(path), { recursive: true, mode: 0o711 });
-  if (files === 1 && entries === 0) await writeFile(path, '', { flag: 'wx', mode: 0o600 });
-  else await mkdir(path);
-};
-
 const putOne = async (
   task: IntoTask,
   tools: IntoTools,
@@ -77,10 +73,14 @@ const putOne = async (
 ): Promise<void> => {
   const { folder, devices } = task;
   tools.say(`putting back ${mount.name}`);
-  if (to.kind === 'bind') await makeBind(to.path, mount);
+  if (to.kind === 'bind') {
+    await mkdir(dirname(to.path), { recursive: true, mode: 0o711 });
+    await makeMissing(folder, mount, to.path);
+  }
   const target: BackTarget =
     to.kind === 'bind' ? { kind: 'host', path: to.path } : await volumeTarget(to.name, run, tools);
-  await putBack({ folder, mount }, target, { devices, signal: tools.signal });
+  const result = await putBack({ folder, mount }, target, { devices, signal: tools.signal });
+  for (const { message } of lostOf(mount.name, target, result)) tools.say(`note: ${message}`);
   await tools.engine.removeHolders(run);
 };
 
@@ -95,7 +95,7 @@ const make = async (task: IntoTask, tools: IntoTools, run: string): Promise<void
     await putOne(task, tools, run, data);
   }
   await syncFileSystem(plan.folder);
-  const file = join(plan.folder, 'compose.yaml');
+  const file = join(plan.folder, composeFile);
   await writeFile(file, `${JSON.stringify(plan.model, null, 2)}\n`, { flag: 'wx', mode: 0o600 });
   say('starting the services');
   const { project, folder } = plan;
@@ -103,7 +103,7 @@ const make = async (task: IntoTask, tools: IntoTools, run: string): Promise<void
     project,
     file,
     folder,
-    services: [],
+    services: plan.services,
     timeoutMs: task.healthMs + 60_000,
     signal,
   });
@@ -113,42 +113,16 @@ const make = async (task: IntoTask, tools: IntoTools, run: string): Promise<void
     });
 };
 
-const everyMs = 250;
-
-const isWaiting = ({ state, health }: ContainerDetails): boolean =>
-  state === 'running' && health === 'starting';
-
-/** Services that are not as they should be when all have come to rest, or the limit is over; in words. */
-const unwell = async (
-  { plan, healthMs }: IntoTask,
-  { engine, clock, signal }: IntoTools,
-): Promise<readonly string[]> => {
-  const until = clock.tick() + healthMs;
-  for (;;) {
-    const ids = await engine.containers([`${composeLabel.project}=${plan.project}`]);
-    const all = await Promise.all(ids.map((id) => engine.inspect(id)));
-    if (!all.some(isWaiting) || clock.tick() >= until)
-      return all
-        .filter(({ state, health, exitCode }) =>
-          state === 'running' ? health === 'unhealthy' || health === 'starting' : exitCode !== 0,
-        )
-        .map(
-          ({ labels, name, state, health }) =>
-            `${labels[composeLabel.service] ?? name} is ${state === 'running' ? health : state}`,
-        );
-    await sleep(everyMs, signal);
-  }
-};
-
 /**
  * Makes a second copy of a stack under a name that nobody has. Whatever goes wrong, what was made is removed
  * again, if need be by a recovery. Resolves with the services that did not get healthy, in words. Rejects with
- * `image-missing`, `restore-failed`, what `putBack` rejects with, or `interrupted`.
+ * `image-missing`, `restore-failed`, `restore-refused`, what `putBack` rejects with, or `interrupted`.
  */
 export const executeInto = async (task: IntoTask, tools: IntoTools): Promise<readonly string[]> => {
   const { plan, manifest, backups } = task;
   const { engine, info, clock } = tools;
   await pull(task, tools);
+  await task.assertFree();
   const id = `into-${plan.project}-${randomBytes(4).toString('hex')}`;
   for (const path of [backups, journalsPath(backups), temporariesPath(backups)])
     await makePrivateDirectory(path);

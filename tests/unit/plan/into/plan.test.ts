@@ -17,6 +17,7 @@ const image = (over: Partial<KnownImage> = {}): KnownImage => ({
   digests: ['shop/app@sha256:b'],
   name: 'shop/app:1',
   isHere: true,
+  ran: true,
   ...over,
 });
 
@@ -189,5 +190,30 @@ describe('planInto', () => {
     expect(images).toEqual([id, 'shop/app@sha256:b', 'shop/app:1', 'tool']);
     expect(pulls).toEqual(['shop/app@sha256:b', 'shop/app:1']);
     expect(warnings.map(({ code, about }) => [code, about])).toEqual([['image-by-name', 'name']]);
+  });
+
+  it('starts what waits in a profile only where it ran, and what that needs', () => {
+    const ops = { profiles: ['ops'], ports: [{ published: '80', protocol: 'tcp' }] };
+    const { services, pulls, ports, hostPaths } = planInto(
+      factsWith({
+        model: {
+          services: {
+            app: { image: 'app', depends_on: { hint: { required: false } } },
+            ran: { ...ops, image: 'ran', depends_on: { base: { required: true } } },
+            base: { profiles: ['ops'], image: 'base' },
+            idle: { ...ops, image: 'idle', volumes: [{ type: 'bind', source: '/srv/x', target: '/x' }] },
+            hint: { ...ops, image: 'hint' },
+          },
+        },
+        images: new Map([
+          ['ran', image()],
+          ['idle', image({ isHere: false, ran: false })],
+        ]),
+      }),
+    );
+    expect(services).toEqual(['app', 'ran', 'base']);
+    expect(pulls).toEqual(['app', 'base']);
+    expect(ports.map(({ service }) => service)).toEqual(['ran']);
+    expect(hostPaths).toEqual([]);
   });
 });
