@@ -74,12 +74,12 @@ const withWarnings = (plan: RestorePlan, flags: RestoreFlags, { made }: Meant): 
 /** Other projects whose containers are stopped must not be backed up meanwhile. */
 const locksOfOthers = async (session: Session, plan: RestorePlan): Promise<AsyncDisposableStack> => {
   const { world, info } = session;
-  const locks = new AsyncDisposableStack();
+  await using locks = new AsyncDisposableStack(); // one that cannot be had gives the others back
   const projects = plan.window.stack.containers.map(({ details }) => details.labels[composeLabel.project]);
   for (const project of [...new Set(projects)].sort())
     if (project !== undefined && project !== plan.window.stack.project)
       locks.use(await acquireLock(lockOf(info.id, project), project, world.clock.now()));
-  return locks;
+  return locks.move();
 };
 
 /** look → plan → ask → execute, under the lock of the project. */
@@ -112,7 +112,7 @@ const dryRun = async (session: Session, reference: string, flags: RestoreFlags):
   await tellOfDead(world, await backupsFolders(world));
   const meant = await meantBy(session, reference, flags);
   if (flags.verify) await assertWhole(world, meant.snapshot.folder);
-  const plan = withWarnings(await planned(session, meant, false), flags, meant);
+  const plan = withWarnings(await planned(session, meant, flags.yes), flags, meant);
   await tellPlan(session, plan, pageOf(world));
   assertPossible(plan);
   return 0;

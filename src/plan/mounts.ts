@@ -18,10 +18,13 @@ const matches = (name: string, pattern: string): boolean =>
     's',
   ).test(name);
 
-/** A volume answers to its full name and to the short name of the compose file (`core_db` and `db`). */
-const namesOf = (mount: Mount): string[] => [
-  mount.name,
-  mount.labels['com.docker.compose.volume'] ?? mount.name,
+/**
+ * A volume answers to its full name and to the short name of the compose file (`core_db` and `db`). One from
+ * elsewhere may carry the short name that it has there.
+ */
+const namesOf = ({ name, external, labels }: Mount): string[] => [
+  name,
+  external ? name : (labels['com.docker.compose.volume'] ?? name),
 ];
 
 const isWanted = (mount: Mount, instance: Instance): boolean => {

@@ -1,5 +1,5 @@
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { readPlainFile } from '../base/disk/plain-file.ts';
 import { atomicWrite } from '../base/disk.ts';
 import { errnoOf, messageOf, StackBackupError } from '../base/errors.ts';
 import { loadSchema } from '../base/schema.ts';
@@ -14,6 +14,9 @@ export const manifestSchemaId = 'urn:stack-backup:schema:manifest';
 
 /** The version of the format this program writes, and the newest it reads. */
 const manifestVersion = 1;
+
+/** Bytes; longer ones are no manifest. */
+const longest = 256 * 1024 * 1024;
 
 /** What is wrong with a manifest, a line each; empty when it is valid. */
 const problemsOf = (value: unknown): readonly string[] => {
@@ -55,7 +58,7 @@ export const writeManifest = async (folder: string, manifest: Manifest): Promise
 
 const read = async (folder: string): Promise<Buffer> => {
   try {
-    return await readFile(join(folder, manifestName));
+    return await readPlainFile(join(folder, manifestName), longest);
   } catch (cause) {
     if (errnoOf(cause) === 'ENOENT')
       throw new StackBackupError('snapshot-unknown', `${folder} holds no ${manifestName}`, {

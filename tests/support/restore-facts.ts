@@ -86,6 +86,7 @@ export const factsOf = (
     volumes: new Map(),
     declared: undefined,
     others: [],
+    reach: { real: new Map(), devices: new Map() },
     writable: new Set(stack.mounts.map(({ source }) => source)),
     missing: new Set(),
     ...facts,

@@ -1,4 +1,5 @@
 import { isInside } from '../../base/disk.ts';
+import { StackBackupError } from '../../base/errors.ts';
 import { drillsOf, isDue } from '../../catalog/drilled.ts';
 import { resolveSnapshot } from '../../catalog/reference.ts';
 import { instanceFromRunning, processTimezone, resolveInstances } from '../../config/resolve.ts';
@@ -51,9 +52,16 @@ const targetOf = async (
   return { folder, manifest, instance: { ...instance, backups }, isOwn: home !== undefined };
 };
 
-/** Names of all instances of the configuration, those alone whose last good drill is too old with `due`. */
+/**
+ * Names of all instances of the configuration, those alone whose last good drill is too old with `due`. Rejects
+ * with `usage` when there are none.
+ */
 export const allInstances = async ({ world, config }: Session, due: boolean): Promise<readonly string[]> => {
   const names = Object.keys(config?.raw.instances ?? {});
+  if (names.length === 0)
+    throw new StackBackupError('usage', 'the configuration has no instance at all', {
+      next: 'Name a snapshot, or write a configuration: `stack-backup init <project>`.',
+    });
   if (config === undefined || !due) return names;
   const instances = await resolveInstances(config, names, { env: world.env });
   const folders = await backupsFolders(world);

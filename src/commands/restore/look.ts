@@ -4,9 +4,12 @@ import { errnoOf, StackBackupError } from '../../base/errors.ts';
 import type { Instance } from '../../config/types.ts';
 import { planBack } from '../../copy/back/back.ts';
 import { composeVersion } from '../../docker/compose.ts';
-import type { ContainerMount, Engine, VolumeDetails } from '../../docker/engine.ts';
+import type { Engine, VolumeDetails } from '../../docker/engine.ts';
 import { planRestore } from '../../plan/restore/plan.ts';
+import type { Reach } from '../../plan/restore/stops.ts';
 import type { RestoreChoice, RestoreFacts, RestorePlan } from '../../plan/restore/types.ts';
+import { inspected } from '../../run/recovery/back/judge.ts';
+import { resolved } from '../../run/stages/holds.ts';
 import type { Manifest } from '../../snapshot/types.ts';
 import { composeLabel } from '../../stack/labels.ts';
 import { containerOf, observeStack } from '../../stack/observe.ts';
@@ -44,28 +47,40 @@ const volumesOf = async (engine: Engine, { mounts }: Manifest): Promise<Map<stri
   return new Map(found.flatMap((volume) => (volume === undefined ? [] : [[volume.name, volume]])));
 };
 
-const isAmong = (mount: ContainerMount, { mounts }: Pick<Stack, 'mounts'>, manifest: Manifest): boolean =>
-  mount.type === 'volume'
-    ? [...mounts, ...manifest.mounts].some(({ kind, name }) => kind === 'volume' && name === mount.name)
-    : mount.type === 'bind' &&
-      mounts.some(
-        ({ kind, source }) =>
-          kind === 'bind' &&
-          (`${mount.source}/`.startsWith(`${source}/`) || `${source}/`.startsWith(`${mount.source}/`)),
-      );
-
-/** Running containers of others that have something mounted which this snapshot may overwrite. */
-const othersOf = async (
-  engine: Engine,
-  stack: Stack,
-  manifest: Manifest,
-): Promise<readonly StackContainer[]> => {
+/** Running containers of others that have anything mounted; one that has gone meanwhile is none. */
+const othersOf = async (engine: Engine, stack: Stack): Promise<readonly StackContainer[]> => {
   const running = (await engine.running()).filter(
     ({ labels, mounts }) =>
-      labels[composeLabel.project] !== stack.project &&
-      mounts.some((mount) => isAmong(mount, stack, manifest)),
+      labels[composeLabel.project] !== stack.project && mounts.some(({ type }) => type !== 'tmpfs'),
   );
-  return (await Promise.all(running.map(({ id }) => engine.inspect(id)))).map(containerOf);
+  const found = await Promise.all(running.map(({ id }) => inspected(engine, id)));
+  return found.flatMap((details) => (details === undefined ? [] : [containerOf(details)]));
+};
+
+/** Where the data of all mounts lie, by whichever way they are reached. */
+const reachOf = async (
+  engine: Engine,
+  containers: readonly StackContainer[],
+  { mounts }: Manifest,
+  local: boolean,
+): Promise<Reach> => {
+  const all = containers.flatMap(({ details }) => details.mounts);
+  const volumes = mounts.flatMap(({ kind, name }) => (kind === 'volume' ? [name] : []));
+  const names = new Set([...volumes, ...all.flatMap(({ name }) => (name === undefined ? [] : [name]))]);
+  const known = await Promise.all([...names].map((name) => engine.volume(name)));
+  const devices = new Map(
+    known.flatMap((volume) => {
+      const device = volume?.options.device;
+      return volume === undefined || device === undefined ? [] : [[volume.name, device] as const];
+    }),
+  );
+  const paths = [
+    ...all.map(({ source }) => source),
+    ...known.flatMap((volume) => volume?.mountpoint ?? []),
+    ...devices.values(),
+    ...mounts.flatMap(({ kind, name }) => (kind === 'bind' ? [name] : [])),
+  ];
+  return { devices, real: await resolved(new Set(paths), local) };
 };
 
 const writableOf = async (paths: readonly string[]): Promise<ReadonlySet<string>> => {
@@ -108,7 +123,7 @@ export const lookAround = async (
   const stack = await stackOf(engine, instance);
   const [volumes, others, declared] = await Promise.all([
     volumesOf(engine, manifest),
-    othersOf(engine, stack, manifest),
+    othersOf(engine, stack),
     needsFiles(stack, manifest) ? declaredMounts(instance, stack.containers) : undefined,
   ]);
   const paths = [
@@ -119,6 +134,7 @@ export const lookAround = async (
   const binds = manifest.mounts.flatMap(({ kind, name }) => (kind === 'bind' ? [name] : []));
   const missing = info.local ? await missingOf(binds) : new Set<string>();
   const writable = info.local ? await writableOf([...new Set(paths)]) : new Set<string>();
+  const reach = await reachOf(engine, [...stack.containers, ...others], manifest, info.local);
   return {
     instance,
     folder,
@@ -128,6 +144,7 @@ export const lookAround = async (
     volumes,
     declared,
     others,
+    reach,
     writable,
     missing,
   };

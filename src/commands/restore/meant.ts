@@ -5,6 +5,7 @@ import type { Instance } from '../../config/types.ts';
 import type { RestoreChoice } from '../../plan/restore/types.ts';
 import { backupsFolders } from '../session/backups.ts';
 import { instancesOf, type Session } from '../session/session.ts';
+import { tellOfUnreadable } from '../session/unreadable.ts';
 import { undoOf } from './undo.ts';
 
 export interface RestoreFlags {
@@ -39,10 +40,7 @@ const meantSnapshot = async (session: Session, reference: string, flags: Restore
   const { world } = session;
   const backups = await backupsFolders(world);
   const snapshot = await resolveSnapshot(reference, { backups, cwd: world.cwd });
-  for (const name of snapshot.unreadable)
-    world.stderr.write(
-      `stack-backup: ${name} is newer, but its manifest cannot be read: it is passed over\n`,
-    );
+  tellOfUnreadable(world, snapshot.unreadable);
   const { instance: name, project } = snapshot.manifest;
   return { instance: await instanceOf(session, name, project), snapshot, choice: flags.choice, made: [] };
 };

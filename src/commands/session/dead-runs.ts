@@ -51,9 +51,11 @@ export const leftBy = ({ journal }: Found): string => {
   const what =
     kind === 'drill'
       ? 'its sandbox to be removed'
-      : mayBeQuiet(journal) && names !== ''
-        ? `${names} to be looked after`
-        : 'no container to be looked after';
+      : kind === 'into'
+        ? 'what it has made of its copy to be removed'
+        : mayBeQuiet(journal) && names !== ''
+          ? `${names} to be looked after`
+          : 'no container to be looked after';
   return `${id} ${told === undefined ? `died in phase ${phase}` : `ended (${told}) and left something`}: ${what}`;
 };
 

@@ -3,6 +3,8 @@ import type { Emit, EventBody, Outcome, RunEvent } from '../../base/events.ts';
 import type { Instance } from '../../config/types.ts';
 import type { Listener } from '../../notify/choose.ts';
 import type { RunRecord } from '../../run/record.ts';
+import type { Found } from '../../run/recovery/journals.ts';
+import { isHalfRestored } from '../../run/recovery/recover.ts';
 import type { Recoveries } from './dead-runs.ts';
 import { codeOfError, codeOfOutcome, errorToTell, exitCode } from './exit.ts';
 import type { World } from './session.ts';
@@ -31,15 +33,29 @@ export const codesOf = ({ records, failures }: Recoveries): number[] => [
  * Neither a snapshot of data that is half restored is taken, nor is another one put over it: the journal of the
  * restore that died would set it back afterwards.
  */
-export const assertWhole = ({ records }: Recoveries, { name, project }: Instance): void => {
-  const half = records.find((one) => one.project === project && one.restore?.data === 'half-restored');
-  if (half === undefined) return;
-  throw new StackBackupError(
-    'services-down',
-    `the data of ${name} is half restored, since the restore ${half.run} could be brought to neither end`,
-    { next: 'Put right what it complains of, then `stack-backup recover`.' },
+export const assertWhole = ({ records, failures }: Recoveries, instance: Instance): void => {
+  const half = records.find(
+    (one) => one.restore?.data === 'half-restored' && one.project === instance.project,
+  );
+  if (half !== undefined) throw isHalf(instance, half.run);
+  assertNoneHalf(
+    failures.map(({ found }) => found),
+    instance,
   );
 };
+
+/** The same, by the journals of dead runs that are there. */
+export const assertNoneHalf = (dead: readonly Found[], instance: Instance): void => {
+  const half = dead.find(({ journal }) => isHalfRestored(journal) && journal.project === instance.project);
+  if (half !== undefined) throw isHalf(instance, half.journal.id);
+};
+
+const isHalf = ({ name }: Instance, run: string): StackBackupError =>
+  new StackBackupError(
+    'services-down',
+    `the data of ${name} is half restored, since the restore ${run} could be brought to neither end`,
+    { next: 'Put right what it complains of, then `stack-backup recover`.' },
+  );
 
 /** Listens for runs that began and did not end: a check that fails throws, and somebody has to end the run. */
 const openRun = (world: World, emit: Emit) => {

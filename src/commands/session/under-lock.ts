@@ -3,11 +3,10 @@ import type { Emit } from '../../base/events.ts';
 import { acquireLock, type Lock, type Waiting } from '../../base/lock.ts';
 import type { Instance } from '../../config/types.ts';
 import { lockOf } from '../../run/lock.ts';
-import type { RunRecord } from '../../run/record.ts';
 import { recoverHeld } from '../../run/recovery/dead.ts';
 import type { BackupTools } from '../../run/run.ts';
 import { glanceForDead } from './dead-runs.ts';
-import { assertWhole } from './one-run.ts';
+import { assertNoneHalf } from './one-run.ts';
 import type { Session } from './session.ts';
 
 /** `--wait`: who is waited for is told, and again whenever that run comes to another phase. */
@@ -23,24 +22,17 @@ const waitingFor = (limitMs: Duration, signal: AbortSignal, emit: Emit): Waiting
     }),
 });
 
-/**
- * The run that was waited for may have died, and its guardian with it: nobody else can be at it now. Rejects when
- * it was a restore that can be brought to neither end.
- */
+/** The run that was waited for may have died, and its guardian with it: nobody else can be at it now. */
 const recoverWaitedFor = async (
   { world, engine, info }: Session,
   instance: Instance,
   emit: Emit,
 ): Promise<void> => {
   const { dead } = await glanceForDead([instance.backups]);
-  const records: RunRecord[] = [];
   const isOurs = ({ journal }: (typeof dead)[number]): boolean =>
     journal.project === instance.project && journal.engine.id === info.id;
-  for (const found of dead.filter(isOurs)) {
-    const record = await recoverHeld(found, { engine, info, clock: world.clock, emit });
-    if (record !== undefined) records.push(record);
-  }
-  assertWhole({ records, failures: [] }, instance);
+  for (const found of dead.filter(isOurs))
+    await recoverHeld(found, { engine, info, clock: world.clock, emit });
 };
 
 /** Whose turn it is, how long it is waited for (ms, 0 = not at all), and who hears of it. */
@@ -50,7 +42,10 @@ interface Turn {
   readonly emit: Emit;
 }
 
-/** Does `work` under the lock of the instance's project. Rejects with `locked` when somebody else keeps it. */
+/**
+ * Does `work` under the lock of the instance's project. Rejects with `locked` when somebody else keeps it, with
+ * `services-down` when its data is half restored.
+ */
 export const underLock = async <Result>(
   session: Session,
   { instance, wait, emit }: Turn,
@@ -65,6 +60,8 @@ export const underLock = async <Result>(
   const name = lockOf(info.id, instance.project);
   await using lock = await acquireLock(name, instance.name, world.clock.now(), waiting);
   if (hasWaited) await recoverWaitedFor(session, instance, emit);
+  // Somebody else may have been at it a moment ago, and could bring the data of a restore to neither end.
+  assertNoneHalf((await glanceForDead([instance.backups])).dead, instance);
   return await work(lock);
 };
 

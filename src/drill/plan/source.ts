@@ -1,5 +1,6 @@
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { readPlainFile } from '../../base/disk/plain-file.ts';
+import { isInside } from '../../base/disk.ts';
 import { messageOf } from '../../base/errors.ts';
 import type { Instance } from '../../config/types.ts';
 import type { Engine } from '../../docker/engine.ts';
@@ -16,9 +17,8 @@ const longest = 16 * 1024 * 1024;
 const ofSnapshot = async (folder: string, why: string): Promise<ModelSource> => {
   const path = join(folder, composeName, 'model.json');
   try {
-    const text = await readFile(path, 'utf8');
-    if (text.length > longest) throw new Error('it is far too long');
-    const { model, unknown } = withoutMasked(JSON.parse(text));
+    if (!(await isInside(path, folder))) throw new Error('it leads out of the snapshot');
+    const { model, unknown } = withoutMasked(JSON.parse(String(await readPlainFile(path, longest))));
     const masked =
       unknown.length === 0
         ? []

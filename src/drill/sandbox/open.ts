@@ -1,9 +1,10 @@
 import { randomBytes } from 'node:crypto';
+import { rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { diskTrouble } from '../../base/disk/trouble.ts';
 import { makeFolderIn, makePrivateDirectory } from '../../base/disk.ts';
 import { messageOf, StackBackupError } from '../../base/errors.ts';
-import { type JournalFile, openJournal } from '../../run/journal.ts';
+import { type JournalFile, openJournal, removeJournal } from '../../run/journal.ts';
 import { runVariable } from '../../run/recovery/orphans.ts';
 import { journalPath, journalsPath, temporariesPath, temporaryPath } from '../../snapshot/layout.ts';
 import type { Drill, DrillTask, DrillTools } from '../task.ts';
@@ -51,18 +52,22 @@ const journalOf = (drill: Drill): Promise<JournalFile> => {
   });
 };
 
-/** Makes the journal and the folders of a drill. Rejects with `space-short` or `backups-unusable`. */
+/** Makes the journal and the folders of a drill, or nothing. Rejects with `space-short` or `backups-unusable`. */
 export const openDrill = async (drill: Drill): Promise<JournalFile> => {
   const { backups } = drill.task;
+  const folder = temporaryPath(backups, drill.id);
   try {
     for (const path of [backups, journalsPath(backups), temporariesPath(backups)])
       await makePrivateDirectory(path);
-    const journal = await journalOf(drill);
     process.env[runVariable] = drill.id; // children inherit it: a recovery finds those that outlive the drill
-    await makeFolderIn(temporaryPath(backups, drill.id));
+    const journal = await journalOf(drill);
+    await makeFolderIn(folder);
     await makeFolderIn(drill.scratch);
     return journal;
   } catch (cause) {
+    // Nothing has been made yet: what there is of journal and folders is left to nobody.
+    for (const path of [drill.scratch, folder]) await rmdir(path).catch(() => undefined);
+    await removeJournal(journalPath(backups, drill.id)).catch(() => undefined);
     throw (
       (await diskTrouble(cause, backups)) ??
       new StackBackupError('backups-unusable', `cannot write to ${backups}: ${messageOf(cause)}`, {

@@ -26,16 +26,20 @@ export interface HoldFacts {
 const socketNames = ['docker.sock', 'containerd.sock', 'podman.sock'];
 const socketFolders = ['/run', '/var/run'];
 
-const isBelow = (path: string, folder: string): boolean =>
+/** Whether a path is a folder, or lies in it. */
+export const isBelow = (path: string, folder: string): boolean =>
   path === folder || path.startsWith(folder.endsWith('/') ? folder : `${folder}/`);
 
-const meet = (one: string, other: string): boolean => isBelow(one, other) || isBelow(other, one);
+/** Whether one of two paths lies in the other. */
+export const meet = (one: string, other: string): boolean => isBelow(one, other) || isBelow(other, one);
 
-/** Where the data of a mount lie: its path, and what a driver mounts there. */
-const placesOf = (source: string, volume: Mount | undefined, real: HoldFacts['real']): readonly string[] => {
-  const device = volume?.options.device;
-  return [source, ...(device === undefined ? [] : [device])].filter((place) => place !== '').map(real);
-};
+/** Where the data of a mount lie: its path, and what a driver mounts there (the option `device` of its volume). */
+export const placesOf = (
+  source: string,
+  device: string | undefined,
+  real: HoldFacts['real'],
+): readonly string[] =>
+  [source, ...(device === undefined ? [] : [device])].filter((place) => place !== '').map(real);
 
 const reachesEngine = ({ type, source }: ContainerMount, real: HoldFacts['real']): boolean =>
   type === 'bind' &&
@@ -57,10 +61,10 @@ const heldBy = (
     .filter(({ type, writable: canWrite }) => canWrite && type !== 'tmpfs')
     .map(({ name, source }) => ({
       name,
-      places: placesOf(source, name === undefined ? undefined : volumes.get(name), real),
+      places: placesOf(source, name === undefined ? undefined : volumes.get(name)?.options.device, real),
     }));
   const isReached = (mount: Mount): boolean => {
-    const places = placesOf(mount.source, mount, real);
+    const places = placesOf(mount.source, mount.options.device, real);
     return writable.some(
       (own) =>
         (mount.kind === 'volume' && own.name === mount.name) ||

@@ -10,9 +10,10 @@ export interface ChosenMount {
   readonly paths?: readonly Buffer[];
 }
 
+/** A volume from elsewhere may carry the short name that it has there. */
 const namesOf = (mount: ManifestMount): readonly string[] => [
   mount.name,
-  ...(mount.kind === 'volume' ? [mount.labels[composeLabel.volume] ?? mount.name] : []),
+  ...(mount.kind === 'volume' && !mount.external ? [mount.labels[composeLabel.volume] ?? mount.name] : []),
 ];
 
 const unknown = (what: string, name: string, known: readonly string[]): StackBackupError => {

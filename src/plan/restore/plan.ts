@@ -43,11 +43,11 @@ const mountsOfServices = ({ mounts }: Stack, services: readonly string[]): reado
 
 /** The stack with the containers of other projects that use the data, which are stopped with it. */
 const withOthers = (
-  { stack, others }: RestoreFacts,
+  { stack, others, reach }: RestoreFacts,
   overwritten: readonly Overwritten[],
 ): { readonly stack: Stack; readonly found: readonly { readonly name: string; readonly uses: string }[] } => {
   const using = others.flatMap((container) => {
-    const used = usedBy(container, overwritten);
+    const used = usedBy(container, overwritten, reach);
     return used === undefined ? [] : [{ container, uses: used.name }];
   });
   return {
@@ -133,7 +133,7 @@ export const planRestore = (facts: RestoreFacts, choice: RestoreChoice, safety: 
   const guarded = mountsOfServices(facts.stack, [...new Set(loads.map(({ service }) => service))]);
   const overwritten: readonly Overwritten[] = choice.fromDump ? guarded : putBacks;
   const { stack, found } = withOthers(facts, overwritten);
-  const { revived, refusals, ...stops } = decideStops(stack, facts.manifest, overwritten);
+  const { revived, refusals, ...stops } = decideStops(stack, facts.manifest, overwritten, facts.reach);
   const missing = putBacks.filter(({ isMissing }) => isMissing).map(({ name }) => name);
   const kept = choice.safety
     ? overwritten.map(({ name }) => name).filter((name) => !missing.includes(name))

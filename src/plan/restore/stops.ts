@@ -1,12 +1,24 @@
+import type { ContainerMount } from '../../docker/engine.ts';
 import type { Manifest } from '../../snapshot/types.ts';
 import { orderOf } from '../../stack/order.ts';
 import type { Edge, Stack, StackContainer } from '../../stack/types.ts';
+import { isBelow, meet, placesOf } from '../mounts/holds.ts';
 import type { PlannedContainer, UntouchedContainer } from '../types.ts';
 
-/** Data that is overwritten, by what containers call it. */
+/** Data that is overwritten: by what containers call it, and where it lies. */
 export interface Overwritten {
   readonly kind: 'volume' | 'bind';
   readonly name: string;
+  /** Host path of a volume, empty for one that is yet to be made. */
+  readonly source: string;
+}
+
+/** What is known of paths and volumes of the engine's host, whoever's they are. */
+export interface Reach {
+  /** Host paths with their links resolved, as far as that is known. */
+  readonly real: ReadonlyMap<string, string>;
+  /** What drivers mount as a volume (the option `device`), by its name. */
+  readonly devices: ReadonlyMap<string, string>;
 }
 
 export interface StopDecisions {
@@ -19,21 +31,34 @@ export interface StopDecisions {
 const isUp = ({ details: { state } }: StackContainer): boolean =>
   state === 'running' || state === 'restarting' || state === 'paused';
 
-const isWithin = (path: string, folder: string): boolean =>
-  path === folder || path.startsWith(folder.endsWith('/') ? folder : `${folder}/`);
+/**
+ * Whether data lies where a container has something mounted: the same, inside of it, or around it. A mount around
+ * the folder in which the engine keeps a volume does not count: those of tools that look after the whole host do so.
+ */
+const isReached = (
+  { kind, name, source }: Overwritten,
+  mount: ContainerMount,
+  { real, devices }: Reach,
+): boolean => {
+  if (mount.type === 'tmpfs') return false;
+  if (kind === 'volume' && mount.type === 'volume' && mount.name === name) return true;
+  const find = (path: string): string => real.get(path) ?? path;
+  const places = placesOf(mount.source, mount.name === undefined ? undefined : devices.get(mount.name), find);
+  const [device] = placesOf('', kind === 'volume' ? devices.get(name) : name, find);
+  return places.some(
+    (place) =>
+      (device?.includes('/') === true && meet(place, device)) ||
+      (kind === 'volume' && source !== '' && isBelow(place, find(source))),
+  );
+};
 
 /** The first of these that a container has mounted: read-only as well, it would read what is half written. */
 export const usedBy = (
   { details }: StackContainer,
   overwritten: readonly Overwritten[],
+  reach: Reach,
 ): Overwritten | undefined =>
-  overwritten.find(({ kind, name }) =>
-    details.mounts.some((mount) =>
-      kind === 'volume'
-        ? mount.type === 'volume' && mount.name === name
-        : mount.type === 'bind' && (isWithin(mount.source, name) || isWithin(name, mount.source)),
-    ),
-  );
+  overwritten.find((one) => details.mounts.some((mount) => isReached(one, mount, reach)));
 
 const isOneShot = (container: StackContainer, edges: readonly Edge[]): boolean =>
   container.oneOff ||
@@ -43,10 +68,11 @@ const isOneShot = (container: StackContainer, edges: readonly Edge[]): boolean =
 const reasonsOf = (
   { containers, edges }: Stack,
   overwritten: readonly Overwritten[],
+  reach: Reach,
 ): ReadonlyMap<string, { readonly reason: string; readonly isUser: boolean }> => {
   const reasons = new Map<string, { readonly reason: string; readonly isUser: boolean }>();
   for (const container of containers) {
-    const used = usedBy(container, overwritten);
+    const used = usedBy(container, overwritten, reach);
     if (used !== undefined) reasons.set(container.id, { reason: `uses ${used.name}`, isUser: true });
   }
   const nameOf = new Map(containers.map(({ id, name }) => [id, name]));
@@ -81,8 +107,9 @@ export const decideStops = (
   stack: Stack,
   manifest: Manifest,
   overwritten: readonly Overwritten[],
+  reach: Reach,
 ): StopDecisions => {
-  const reasons = reasonsOf(stack, overwritten);
+  const reasons = reasonsOf(stack, overwritten, reach);
   const refusals: string[] = [];
   const revived: string[] = [];
   const planned = (container: StackContainer): readonly PlannedContainer[] => {

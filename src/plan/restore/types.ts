@@ -7,6 +7,7 @@ import type { Mount, Stack, StackContainer } from '../../stack/types.ts';
 import type { Declared } from '../../stack/volumes.ts';
 import type { Experience } from '../backup.ts';
 import type { BackupPlan } from '../types.ts';
+import type { Reach } from './stops.ts';
 
 /** What a person wants of a snapshot. */
 export interface RestoreChoice {
@@ -38,8 +39,10 @@ export interface RestoreFacts {
   readonly volumes: ReadonlyMap<string, VolumeDetails>;
   /** What today's compose files say; undefined when they cannot be read. */
   readonly declared: Declared | undefined;
-  /** Running containers of other projects. */
+  /** Running containers of other projects that have anything mounted. */
   readonly others: readonly StackContainer[];
+  /** Where lies what all these have mounted. */
+  readonly reach: Reach;
   /** Host paths that can be written. */
   readonly writable: ReadonlySet<string>;
   /** Host paths of the snapshot's binds that are not there. */

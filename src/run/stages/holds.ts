@@ -5,7 +5,10 @@ import type { Need } from '../../stack/order.ts';
 import type { RunContext } from '../context.ts';
 
 /** Host paths with their links resolved; those of another machine stay as they are. */
-const resolved = async (paths: ReadonlySet<string>, local: boolean): Promise<ReadonlyMap<string, string>> => {
+export const resolved = async (
+  paths: ReadonlySet<string>,
+  local: boolean,
+): Promise<ReadonlyMap<string, string>> => {
   if (!local) return new Map();
   const real = async (path: string) => [path, await realpath(path).catch(() => path)] as const;
   return new Map(await Promise.all([...paths].filter((path) => path.startsWith('/')).map(real)));

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { chooseMounts } from '../../../../src/plan/restore/choose.ts';
 import { planRestore } from '../../../../src/plan/restore/plan.ts';
 import { questionOf, renderRestore } from '../../../../src/plan/restore/render.ts';
 import type { RestoreChoice, RestoreFacts, RestorePlan } from '../../../../src/plan/restore/types.ts';
@@ -115,6 +116,41 @@ describe('planRestore: what is stopped', () => {
     expect(waves(told).flat()).toEqual(expect.arrayContaining(['reader', 'nosy']));
     expect(waves(told).flat()).not.toContain('apart');
   });
+
+  it('finds them by whichever way they reach the data, also where nothing is left of the stack', () => {
+    const labels = { 'com.docker.compose.project': 'else' };
+    const other = (id: string, mount: ReturnType<typeof bindMount>) =>
+      containerFrom({ id, labels, mounts: [mount] });
+    const others = [
+      other('by the folder of a volume', bindMount('/volumes/shop_db/_data/base', '/x')),
+      other('by a link', bindMount('/link', '/x')),
+      other('by another volume of the same disk', volumeMount('else_disk', '/x')),
+      other('by the disk of a volume', bindMount('/mnt/cache', '/x')),
+      // Looks after the whole host, and is nobody's user.
+      other('around a volume', bindMount('/volumes', '/x', false)),
+      other('in memory', volumeMount('else_tmp', '/x')),
+    ];
+    const reach = {
+      real: new Map([['/link', '/srv/uploads']]),
+      devices: new Map([
+        ['shop_cache', '/mnt/cache'],
+        ['else_disk', '/srv/uploads/deep'],
+        ['else_tmp', 'tmpfs'],
+        ['shop_data', 'tmpfs'],
+      ]),
+    };
+    const uses = (facts: RestoreFacts) => plan(facts).others.map((one) => `${one.name} ${one.uses}`);
+    const found = [
+      'by a link (else) /srv/uploads',
+      'by another volume of the same disk (else) /srv/uploads',
+      'by the disk of a volume (else) shop_cache',
+    ];
+    const all = ['by the folder of a volume (else) shop_db', ...found];
+    expect(uses(facts({ others, reach }))).toEqual(all);
+    const declared = { volumes: new Map(), binds: new Set(['/srv/uploads']) };
+    const writable = new Set(['/srv/uploads']);
+    expect(uses(gone({ others, reach, declared, writable }))).toEqual(found);
+  });
 });
 
 describe('planRestore: where it goes', () => {
@@ -213,6 +249,16 @@ describe('planRestore: what of a snapshot', () => {
     ]);
     expect(paths({ paths: ['/uploads/a.json'] })).toEqual([['/srv/uploads', ['a.json']]]);
     expect(paths({ services: ['app'], paths: ['/data'] })).toEqual([['shop_data', undefined]]);
+  });
+
+  it('takes no volume from elsewhere by the short name that it has there', () => {
+    const labels = { 'com.docker.compose.volume': 'db' };
+    const theirs = manifestMount({ name: 'erp_db', labels, external: true }, ['db', '/theirs']);
+    const all = factsOf(stackFrom(shop), [...mounts, theirs]);
+    const names = (volumes: readonly string[]) =>
+      chooseMounts(all.manifest, { ...everything, volumes }).map(({ mount }) => mount.name);
+    expect(names(['db'])).toEqual(['shop_db']);
+    expect(names(['erp_db'])).toEqual(['erp_db']);
   });
 
   it('loads dumps only where a load could be undone: with a safety snapshot, in whole, on this host', () => {
