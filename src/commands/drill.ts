@@ -10,6 +10,7 @@ import { allInstances, type DrillTarget, targetsOf } from './drilling/targets.ts
 import { backupsFolders } from './session/backups.ts';
 import { recoverFirst } from './session/dead-runs.ts';
 import { codeOfError, errorToTell, exitCode, worstCode } from './session/exit.ts';
+import { codesOf } from './session/one-run.ts';
 import { openSession, printJson, type Session, type World } from './session/session.ts';
 
 export interface DrillFlags {
@@ -130,12 +131,12 @@ export const drill = async (
   flags: DrillFlags,
 ): Promise<number> => {
   const session = await openSession(world);
-  await recoverFirst(session, await backupsFolders(world), false);
-  if (flags.remove) return remove(session, references);
+  const earlier = codesOf(await recoverFirst(session, await backupsFolders(world), false));
+  if (flags.remove) return worstCode([...earlier, await remove(session, references)]);
   const targets = await asked(session, references, flags);
   if (targets.length === 0 && !world.flags.quiet && !world.flags.json)
     world.stdout.write('no drill is due\n');
-  const codes: number[] = [];
+  const codes: number[] = [...earlier];
   for (const reference of targets) {
     if (world.signal.aborted) break;
     codes.push(await codeOfOne(session, reference, flags));

@@ -34,29 +34,18 @@ const complaint = (result: RunResult): string =>
       .join('\n'),
   );
 
-/** The resolved model of a project as `docker compose config` prints it. It holds secrets in clear. */
-export const composeModel = async (asked: ComposeProject): Promise<unknown> => {
+/** What `docker compose config` makes of the files, and the variables that they ask for and nobody gives. */
+interface Configured {
+  readonly model: unknown;
+  readonly unset: readonly string[];
+}
+
+const configured = async (asked: ComposeProject, next: string): Promise<Configured> => {
   const result = await compose([...argumentsOf(asked), 'config', '--format', 'json']);
   if (result.exitCode !== 0)
     throw new StackBackupError('compose-invalid', `compose files of ${asked.project}: ${complaint(result)}`, {
-      next: `Make \`docker compose ${asked.files.map((file) => `-f ${file}`).join(' ')} config\` succeed first.`,
+      next,
     });
-  return JSON.parse(result.stdout.toString('utf8'));
-};
-
-/** The same, and the variables that the files ask for and nobody gives. */
-export const composeModelAndUnset = async (
-  asked: ComposeProject,
-): Promise<{ readonly model: unknown; readonly unset: readonly string[] }> => {
-  const result = await compose([...argumentsOf(asked), 'config', '--format', 'json']);
-  if (result.exitCode !== 0)
-    throw new StackBackupError(
-      'compose-invalid',
-      `compose files for ${asked.project}: ${complaint(result)}`,
-      {
-        next: 'Give all that the files need: --values for what they interpolate, --compose-file where they lie beside what they name.',
-      },
-    );
   // Compose says it in its log alone, with or without its quotes escaped.
   const unset = result.stderr.matchAll(/The \\?"([A-Za-z_][A-Za-z0-9_]*)\\?" variable is not set/g);
   return {
@@ -64,6 +53,19 @@ export const composeModelAndUnset = async (
     unset: [...new Set([...unset].map(([, name = '']) => name))],
   };
 };
+
+/** The resolved model of a project as `docker compose config` prints it. It holds secrets in clear. */
+export const composeModel = async (asked: ComposeProject): Promise<unknown> => {
+  const command = `docker compose ${asked.files.map((file) => `-f ${file}`).join(' ')} config`;
+  return (await configured(asked, `Make \`${command}\` succeed first.`)).model;
+};
+
+/** The same of files that may lack what was beside them, and the variables that nobody gives. */
+export const composeModelAndUnset = (asked: ComposeProject): Promise<Configured> =>
+  configured(
+    asked,
+    'Give all that the files need: --values for what they interpolate, --compose-file where they lie beside what they name.',
+  );
 
 /**
  * All files of a project as one, with what they include and extend, and without any value of a variable or of an

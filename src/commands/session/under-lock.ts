@@ -4,6 +4,7 @@ import { acquireLock, type Lock, type Waiting } from '../../base/lock.ts';
 import type { Instance } from '../../config/types.ts';
 import { lockOf } from '../../run/lock.ts';
 import { recoverHeld } from '../../run/recovery/dead.ts';
+import type { Found } from '../../run/recovery/journals.ts';
 import type { BackupTools } from '../../run/run.ts';
 import { glanceForDead } from './dead-runs.ts';
 import { assertNoneHalf } from './one-run.ts';
@@ -22,16 +23,16 @@ const waitingFor = (limitMs: Duration, signal: AbortSignal, emit: Emit): Waiting
     }),
 });
 
+/** Dead runs on the project whose lock is held. */
+const deadOf = async ({ info }: Session, { backups, project }: Instance): Promise<readonly Found[]> => {
+  const { dead } = await glanceForDead([backups]);
+  return dead.filter(({ journal }) => journal.project === project && journal.engine.id === info.id);
+};
+
 /** The run that was waited for may have died, and its guardian with it: nobody else can be at it now. */
-const recoverWaitedFor = async (
-  { world, engine, info }: Session,
-  instance: Instance,
-  emit: Emit,
-): Promise<void> => {
-  const { dead } = await glanceForDead([instance.backups]);
-  const isOurs = ({ journal }: (typeof dead)[number]): boolean =>
-    journal.project === instance.project && journal.engine.id === info.id;
-  for (const found of dead.filter(isOurs))
+const recoverWaitedFor = async (session: Session, instance: Instance, emit: Emit): Promise<void> => {
+  const { world, engine, info } = session;
+  for (const found of await deadOf(session, instance))
     await recoverHeld(found, { engine, info, clock: world.clock, emit });
 };
 
@@ -61,7 +62,7 @@ export const underLock = async <Result>(
   await using lock = await acquireLock(name, instance.name, world.clock.now(), waiting);
   if (hasWaited) await recoverWaitedFor(session, instance, emit);
   // Somebody else may have been at it a moment ago, and could bring the data of a restore to neither end.
-  assertNoneHalf((await glanceForDead([instance.backups])).dead, instance);
+  assertNoneHalf(await deadOf(session, instance), instance);
   return await work(lock);
 };
 
