@@ -1,6 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
 import { type Plugin, rolldown } from 'rolldown';
+import { writeNotices } from './notices.ts';
 import { compiledSchemas } from './validators.ts';
 
 /** Programs of the package, by their files in src/. Those that they start beside themselves are found. */
@@ -93,6 +94,11 @@ export const bundle = async (root: string, out: string): Promise<void> => {
     comments: false,
   });
   await bundled.close();
+  const chunks = output.filter((part) => part.type === 'chunk');
+  await writeNotices(
+    chunks.flatMap(({ moduleIds }) => moduleIds),
+    out,
+  );
   const displaced = output.filter(
     (part) => part.type === 'chunk' && part.fileName.includes('/') && part.code.includes('import.meta.url'),
   );

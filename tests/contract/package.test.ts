@@ -1,6 +1,7 @@
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, mkdtemp, readdir, readFile, realpath, rm, stat, writeFile } from 'node:fs/promises';
+import { isBuiltin } from 'node:module';
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import { promisify } from 'node:util';
@@ -56,6 +57,28 @@ test('the tarball holds the program, its types and the schemas, and no sources o
   const allowed = ['CHANGELOG.md', 'LICENSE', 'README.md', 'dist', 'package.json', 'schemas'];
   expect([...places].filter((place) => !allowed.includes(place ?? ''))).toEqual([]);
   expect(files.filter((file) => file.endsWith('.ts') && !file.endsWith('.d.ts'))).toEqual([]);
+});
+
+test('what is not in the tarball is a dependency, and what is in it of others has its licence there', async () => {
+  const dist = join(consumer, 'node_modules/stack-backup/dist');
+  const files = (await readdir(dist, { recursive: true })).filter((file) => file.endsWith('.js'));
+  const code = (await Promise.all(files.map((file) => readFile(join(dist, file), 'utf8')))).join('\n');
+  const loaded = [...code.matchAll(/(?:equire|\.href\))\("([^".][^"]*)"\)/g)]
+    .map(([, name = '']) => name)
+    .filter((name) => !isBuiltin(name));
+  const { dependencies } = JSON.parse(await readFile(join(repository, 'package.json'), 'utf8'));
+  // What `debug` would use if somebody else had installed it.
+  const optional = ['supports-color'];
+  expect([...new Set(loaded)].sort()).toEqual([...Object.keys(dependencies), ...optional].sort());
+  const notices = await readFile(join(dist, 'THIRD-PARTY.md'), 'utf8');
+  for (const name of ['ajv', 'commander', 'dockerode', 'execa', 'yaml'])
+    expect(notices).toMatch(new RegExp(`^## ${name} \\d.*\\n\\n.{10}`, 'm'));
+});
+
+test('the installed program can reach an engine through SSH', async () => {
+  const env = { ...process.env, PATH, DOCKER_HOST: 'ssh://nobody@127.0.0.1:1' };
+  const doctor = execute('npx', ['--no-install', 'stack-backup', 'doctor'], { cwd: consumer, env });
+  await expect(doctor).rejects.toMatchObject({ stdout: expect.stringContaining('ECONNREFUSED') });
 });
 
 test('the installed program says its version', async () => {

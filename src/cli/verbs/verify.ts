@@ -21,7 +21,10 @@ export const verifyVerb: Verb = (program, ended) =>
     .option('--latest', 'the newest snapshot of each instance (of those named, or of all)')
     .option('--all', 'every snapshot of each instance (of those named, or of all)')
     .addOption(
-      new Option('--sample <share>', 'read this share of the content; repeated runs come round to all of it')
+      new Option(
+        '--sample <share>',
+        'read at least this share of the content; repeated runs come round to all of it',
+      )
         .argParser(percentOf)
         .default(undefined, 'all'),
     )

@@ -12,11 +12,12 @@ import type { World } from '../session/session.ts';
 const dayMs = 86_400_000;
 
 /**
- * The share that is to be read now: the one after that of the last time, where the history knows of one; else that
- * of the day, so that runs without a history come round as well.
+ * The share that is to be read now. Shares are equal, and no smaller than what was asked for: 40% is a half. It is
+ * the one after that of the last time, where the history knows of one; else that of the day, so that runs without a
+ * history come round as well.
  */
 export const nextSample = async (world: World, folder: string, percent: number): Promise<Sample> => {
-  const of = Math.max(1, Math.round(100 / percent));
+  const of = Math.max(1, Math.floor(100 / percent));
   const records = await readRecords(dirname(folder)).catch((): readonly HistoryRecord[] => []);
   const last = records.findLast(
     (record): record is VerifyRecord & { readonly sample: Sample } =>
