@@ -5,7 +5,7 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node';
 const onEngine = {
   testTimeout: 120_000,
   hookTimeout: 180_000,
-  globalSetup: 'tests/support/built.ts',
+  globalSetup: 'tests/support/build.ts',
 };
 
 /** Keeps four stacks at work by itself: alone, after all others. */
@@ -16,7 +16,7 @@ const measuring = 'tests/faults/back-in-time.test.ts';
 /** What all faults came to: after everything. */
 const table = 'tests/faults/table.test.ts';
 
-/** Random trees on real file systems: a minute by itself, so `npm run check` goes without. */
+/** Random trees on real file systems; fewer of them with `CASES=few` (tests/support/cases.ts). */
 const copying = 'tests/unit/copy/{back,large,warm}/**/*.test.ts';
 
 /** The longest begin first, and those that only compute fill what is left. */

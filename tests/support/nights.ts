@@ -12,6 +12,7 @@ import { warmArchive } from '../../src/copy/warm/warm-archive.ts';
 import { ChecksumWriter } from '../../src/snapshot/checksums.ts';
 import { FileHasher } from '../../src/snapshot/hashing.ts';
 import { archivePath, volumePath } from '../../src/snapshot/layout.ts';
+import { casesOf } from './cases.ts';
 import { attributes, contents } from './compare.ts';
 import { applyEdits, type Edit, edits } from './edits.ts';
 import { volumeTask } from './made-snapshot.ts';
@@ -138,8 +139,8 @@ export interface NightOptions {
 }
 
 /** No further round is begun after so long, ms, nor after so many. */
-const limitMs = 8_000;
-const mostRounds = 25;
+const limitMs = casesOf(8_000);
+const mostRounds = casesOf(25);
 
 /** A night after the other, each snapshot on the base of the one before; `check` looks at each result. */
 export const nightAfterNight = async (

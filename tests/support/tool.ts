@@ -1,9 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
 import { builtProgram } from './built.ts';
 
-/** The checkout: absolute, without a slash at the end. */
-export const repository = fileURLToPath(new URL('../..', import.meta.url)).replace(/\/$/, '');
+export { repository } from './built.ts';
 
 export interface ToolOptions {
   /** Default: this process' own folder. */

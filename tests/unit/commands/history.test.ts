@@ -57,7 +57,7 @@ beforeAll(async () => {
 afterAll(() => removeTree(folder));
 
 const history = (...args: readonly string[]) =>
-  runTool(['history', ...args, '--backups', folder], { cwd: folder, env: { TZ: 'UTC', COLUMNS: '140' } });
+  runTool(['history', ...args, '--backups', folder], { cwd: folder, env: { TZ: 'UTC' } });
 
 describe('history', { timeout: 60_000 }, () => {
   it('shows every run with what it cost, the newest last, and why it failed', async () => {

@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { removeTree } from '../../../../src/base/disk.ts';
 import { putBack } from '../../../../src/copy/back/back.ts';
+import { casesOf } from '../../../support/cases.ts';
 import { mountOf } from '../../../support/made-snapshot.ts';
 import { everything, links, nightAfterNight } from '../../../support/nights.ts';
 
@@ -36,7 +37,7 @@ const checkNights = async (form: 'tree' | 'archive', rounds: number): Promise<vo
       await putBack(source, { kind: 'host', path: join(dirname(snapshot), 'fresh') });
       expect(await stateOf(join(dirname(snapshot), 'fresh'))).toEqual(state);
     },
-    { rounds },
+    { rounds: casesOf(rounds) },
   );
 };
 

@@ -11,6 +11,7 @@ import { differingOf, patch } from '../../../../src/copy/back/fill/patch.ts';
 import { copyTree } from '../../../../src/copy/tree.ts';
 import { canReflink } from '../../../../src/copy/warm/clone.ts';
 import type { ManifestMount } from '../../../../src/snapshot/types.ts';
+import { casesOf } from '../../../support/cases.ts';
 import { attributes, contents, listing } from '../../../support/compare.ts';
 import { completeSnapshot, mountOf, volumeTask } from '../../../support/made-snapshot.ts';
 import { must } from '../../../support/odd-tree.ts';
@@ -87,7 +88,7 @@ describe('patching a file in its place', { timeout: 60_000 }, () => {
           expect((await readFile(other)).equals(bytes)).toBe(true);
         },
       ),
-      { numRuns: 30 },
+      { numRuns: casesOf(30) },
     );
   });
 

@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type Change, planBack, putBack } from '../../../../src/copy/back/back.ts';
 import { copyTree } from '../../../../src/copy/tree.ts';
 import type { ManifestMount } from '../../../../src/snapshot/types.ts';
+import { casesOf } from '../../../support/cases.ts';
 import { attributes, contents, listing } from '../../../support/compare.ts';
 import { applyEdits, edits } from '../../../support/edits.ts';
 import { bindTask, completeSnapshot, mountOf, volumeTask } from '../../../support/made-snapshot.ts';
@@ -122,7 +123,7 @@ describe('putting back a tree', { timeout: 90_000 }, () => {
           folder = root;
         },
       ),
-      { numRuns: 6, endOnFailure: true },
+      { numRuns: casesOf(6), endOnFailure: true },
     );
   });
 

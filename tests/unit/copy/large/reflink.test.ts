@@ -10,6 +10,7 @@ import { patchFile } from '../../../../src/copy/large/patch.ts';
 import type { CopyResult } from '../../../../src/copy/types.ts';
 import { captureDelta } from '../../../../src/copy/warm/delta.ts';
 import { warmTree } from '../../../../src/copy/warm/warm.ts';
+import { casesOf } from '../../../support/cases.ts';
 import { attributes, contents, listing } from '../../../support/compare.ts';
 import { volumeTask } from '../../../support/made-snapshot.ts';
 import { type MemoryDisk, memoryDisk, type ReflinkType, whyNone } from '../../../support/memory-disk.ts';
@@ -73,7 +74,7 @@ describe.each(types)('on %s', { timeout: 90_000 }, (type) => {
         snapshots: disk.path,
         sources: type === 'xfs' ? elsewhere : disk.path,
         leastPatched: megabyte,
-        rounds: type === 'xfs' ? 2 : 1,
+        rounds: casesOf(type === 'xfs' ? 2 : 1),
       },
     );
   });
@@ -117,7 +118,7 @@ describe.each(types)('on %s', { timeout: 90_000 }, (type) => {
         expect(patched?.written).toBeLessThanOrEqual(changed);
         await rm(join(places.target, 'file'));
       }),
-      { numRuns: 12, endOnFailure: true },
+      { numRuns: casesOf(12), endOnFailure: true },
     );
   });
 
