@@ -46,6 +46,9 @@ export const createProgram = (version: string, ended: Ended): Command => {
 \`stack-backup core\` is short for \`stack-backup backup core\`; its flags stand
 in \`stack-backup backup --help\`.
 
+Every command first finishes what a run that was killed left down: its services
+run again. \`--dry-run\` changes nothing, and says so.
+
 Exit codes: 0 done, 1 failed (stack as before), 2 usage or configuration,
 3 done with warnings, 4 a service could not be brought back, 5 locked by another
 run, 6 verification failed, 7 the snapshots differ (diff), 129/130/143 interrupted

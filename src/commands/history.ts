@@ -2,7 +2,7 @@ import { printable } from '../base/text/printable.ts';
 import { type HistoryRecord, readRecords } from '../catalog/history.ts';
 import { renderHistory } from '../catalog/render/history.ts';
 import { backupsFolders } from './session/backups.ts';
-import { tellOfDead } from './session/dead-runs.ts';
+import { finishDead } from './session/finish-dead.ts';
 import { printJson, type World } from './session/session.ts';
 
 const byStart = (one: HistoryRecord, other: HistoryRecord): number =>
@@ -18,7 +18,7 @@ export const history = async (
   { last }: { readonly last: number },
 ): Promise<number> => {
   const folders = await backupsFolders(world);
-  await tellOfDead(world, folders);
+  await finishDead(world, folders);
   const records = (await Promise.all(folders.map(readRecords)))
     .flat()
     .filter(({ instance }) => instances.length === 0 || instances.includes(instance))

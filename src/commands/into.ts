@@ -15,7 +15,7 @@ import { takenPorts } from './into/ports.ts';
 import { assertMayAsk, confirm } from './restore/ask.ts';
 import { assertWhole } from './restore/whole.ts';
 import { backupsFolders } from './session/backups.ts';
-import { recoverFirst } from './session/dead-runs.ts';
+import { recoverFirst, tellOfDead } from './session/dead-runs.ts';
 import { exitCode, worstCode } from './session/exit.ts';
 import { codesOf } from './session/one-run.ts';
 import { openSession, printJson, type Session, type World } from './session/session.ts';
@@ -120,6 +120,7 @@ export const restoreInto = async (world: World, reference: string, flags: IntoFl
   const session = await openSession(world);
   const { engine, info } = session;
   const backups = await backupsFolders(world);
+  if (flags.dryRun) await tellOfDead(world, backups);
   const earlier = flags.dryRun ? [] : codesOf(await recoverFirst(session, backups, false));
   const snapshot = await resolveSnapshot(reference, { backups, cwd: world.cwd });
   tellOfUnreadable(world, snapshot.unreadable);

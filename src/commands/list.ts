@@ -5,13 +5,13 @@ import { readRecords } from '../catalog/history.ts';
 import { type ListRow, renderList } from '../catalog/render/list.ts';
 import { verifiedOf } from '../catalog/verified.ts';
 import { backupsFolders } from './session/backups.ts';
-import { tellOfDead } from './session/dead-runs.ts';
+import { finishDead } from './session/finish-dead.ts';
 import { printJson, type World } from './session/session.ts';
 
 /** `stack-backup list [instance]…`: the snapshots there are, also those whose manifest is damaged. */
 export const list = async (world: World, instances: readonly string[]): Promise<number> => {
   const folders = await backupsFolders(world);
-  await tellOfDead(world, folders);
+  await finishDead(world, folders);
   const catalogs = await Promise.all(folders.map(rowsOf));
   const entries = catalogs
     .flat()

@@ -6,24 +6,33 @@ import { lockOf } from '../run/lock.ts';
 import { preflight } from '../run/stages/preflight.ts';
 import type { BackupFlags } from './backup.ts';
 import { backupsFolders } from './session/backups.ts';
-import { tellOfDead } from './session/dead-runs.ts';
+import { glanceForDead, recoverFirst, tellOfDead } from './session/dead-runs.ts';
 import { plannedBackup } from './session/planned.ts';
-import { instancesOf, openSession, printJson, type World } from './session/session.ts';
+import { instancesOf, openSession, printJson, type Session, type World } from './session/session.ts';
+
+/**
+ * What a run that died has left down: `plan` finishes it first, as a backup would. A dry run that starts services
+ * would be none: it is told, and the plan is of what is there now. Resolves with the projects of those that are left.
+ */
+const lookedAfter = async (session: Session, isDryRun: boolean): Promise<readonly string[]> => {
+  const folders = await backupsFolders(session.world);
+  if (!isDryRun) await recoverFirst(session, folders, false);
+  const { dead } = isDryRun ? await tellOfDead(session.world, folders) : await glanceForDead(folders);
+  return dead.map(({ journal }) => journal.project);
+};
 
 /**
  * `stack-backup plan <instance>…` and `--dry-run`: what a backup with these flags would do, and that its checks
- * pass.
- * Changes nothing, writes nothing: what a run that died has left down is told, with the command that brings it
- * back, and the plan is of what is there now. A dry run that starts services would be none.
+ * pass. Of its own it changes nothing and writes nothing.
  */
 export const plan = async (
   world: World,
   names: readonly string[],
-  { all, overrides }: Pick<BackupFlags, 'all' | 'overrides'>,
+  { all, overrides, isDryRun }: Pick<BackupFlags, 'all' | 'overrides'> & { readonly isDryRun: boolean },
 ): Promise<number> => {
   const session = await openSession(world);
-  const { dead } = await tellOfDead(world, await backupsFolders(world));
-  const left = dead.map(({ journal }) => journal.project);
+  const left = await lookedAfter(session, isDryRun);
+  world.signal.throwIfAborted();
   for (const instance of await instancesOf(session, names, all, left)) {
     if (await isLocked(lockOf(session.info.id, instance.project)))
       world.stderr.write(

@@ -3,12 +3,19 @@ import { messageOf } from '../base/errors.ts';
 import type { Waiting } from '../base/lock.ts';
 import { printable } from '../base/text/printable.ts';
 import { connectEngine } from '../docker/dockerode.ts';
-import type { Engine, EngineInfo } from '../docker/engine.ts';
+import type { Engine } from '../docker/engine.ts';
 import type { RunRecord } from '../run/record.ts';
 import type { Found } from '../run/recovery/journals.ts';
 import { engineWhenReady } from '../run/recovery/ready.ts';
 import { backupsFolders } from './session/backups.ts';
-import { leftBy, lookForDead, type Recoveries, recoverFound, tellUnusable } from './session/dead-runs.ts';
+import {
+  leftBy,
+  lookForDead,
+  type Recoveries,
+  recoverFound,
+  tellElsewhere,
+  tellUnusable,
+} from './session/dead-runs.ts';
 import { codeOfError, exitCode, worstCode } from './session/exit.ts';
 import type { World } from './session/session.ts';
 
@@ -27,14 +34,6 @@ const engineOf = (world: World, waitMs: Duration): Promise<Engine> =>
         if (!world.flags.quiet)
           world.stderr.write(`stack-backup: ${printable(messageOf(why))}; waiting for it\n`);
       });
-
-/** A run of another engine is none of this one's; but nobody else may ever come for it. */
-const tellElsewhere = (world: World, dead: readonly Found[], { id }: EngineInfo): void => {
-  for (const { journal } of dead.filter((one) => one.journal.engine.id !== id))
-    world.stderr.write(
-      `stack-backup: the run ${printable(journal.id)} is of another engine, ${printable(journal.engine.endpoint)}: point DOCKER_HOST or the docker context at it to recover it\n`,
-    );
-};
 
 const tellResult = (world: World, { records, failures }: Recoveries, dead: readonly Found[]): void => {
   for (const { found, error } of failures) {

@@ -11,8 +11,8 @@ import { openSqliteCopy } from '../hooks/sqlite/open-copy.ts';
 import { gauge } from '../notify/gauge.ts';
 import { type Openers, type Verification, verifySnapshot } from '../snapshot/verify.ts';
 import { backupsFolders } from './session/backups.ts';
-import { tellOfDead } from './session/dead-runs.ts';
 import { codeOfError, exitCode, worstCode } from './session/exit.ts';
+import { finishDead } from './session/finish-dead.ts';
 import { printJson, type World } from './session/session.ts';
 import { nextSample, remember } from './verifying/remember.ts';
 import { report } from './verifying/report.ts';
@@ -115,7 +115,7 @@ export const verify = async (
   flags: VerifyFlags,
 ): Promise<number> => {
   const backups = await backupsFolders(world);
-  await tellOfDead(world, backups);
+  await finishDead(world, backups);
   const folders = await foldersOf(references, flags, { backups, cwd: world.cwd });
   const openers = openersFor();
   const codes: number[] = [];

@@ -201,25 +201,25 @@ describe('what a killed run has left', () => {
     ]);
   });
 
-  it('must be told by commands that change nothing, and put right by those that talk to the engine', async () => {
+  it('must be told where it cannot be put right, and put right by whatever command comes next', async () => {
     await killInTheWindow('dies');
     const { id } = await journal();
-    for (const args of [['list'], ['plan', 'it'], ['it', '--dry-run'], ['show', 'it'], ['verify', 'it']]) {
-      const { stderr } = await tool(...args);
-      expect(
-        stderr.split('\n').filter((line) => line.includes(id)),
-        args[0],
-      ).toHaveLength(1);
-      expect(stderr, args[0]).toContain('stack-backup recover');
+    const withoutEngine = { cwd: stack.folder, env: { DOCKER_HOST: 'unix:///nowhere.sock' } };
+    for (const { exitCode, stderr } of [
+      await tool('it', '--dry-run'),
+      await runTool(['list'], withoutEngine),
+    ]) {
+      expect(exitCode, stderr).toBe(0);
+      expect(stderr.split('\n').filter((line) => line.includes(id))).toHaveLength(1);
+      expect(stderr).toContain('stack-backup recover');
     }
     expect(await isDown()).toBe(true);
     expect((await journal()).id).toBe(id);
-    const report = await tool('doctor', '--json');
-    expect(report.exitCode, report.stderr).toBe(0);
-    expect(JSON.parse(report.stdout)).toContainEqual(
-      expect.objectContaining({ name: 'earlier runs', state: 'good' }),
-    );
+    const listed = await tool('list', '--json');
+    expect([listed.exitCode, Array.isArray(JSON.parse(listed.stdout))], listed.stderr).toEqual([0, true]);
     expect(await states()).toEqual(lasting(before));
+    expect(await told()).toBe(`killed ${secret}\n`);
+    expect(await lastRecord()).toMatchObject({ run: id, outcome: 'failed', error: { code: 'died' } });
 
     await killInTheWindow('dies');
     expect(await isDown()).toBe(true);

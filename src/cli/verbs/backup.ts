@@ -1,9 +1,9 @@
 import { InvalidArgumentError, Option } from 'commander';
 import type { Duration } from '../../base/duration.ts';
+import { withoutSuspension } from '../../base/process/suspension.ts';
 import type { QuiesceMode } from '../../config/types.ts';
 import type { SnapshotType } from '../../snapshot/types.ts';
 import { common, everyInstance, quiesce, wait } from '../options.ts';
-import { withoutSuspension } from '../suspension.ts';
 import type { RawFlags, Verb } from '../types.ts';
 
 const types: readonly SnapshotType[] = ['manual', 'scheduled', 'pre-deploy', 'pre-migration', 'pre-restore'];
@@ -50,7 +50,7 @@ export const backupVerb: Verb = (program, ended) =>
       if (given.dryRun === true)
         return await ended(given, async (world) => {
           const { plan } = await import('../../commands/plan.ts');
-          return await plan(world, names, { all, overrides });
+          return await plan(world, names, { all, overrides, isDryRun: true });
         });
       withoutSuspension();
       const options = { type: given.type, tags: given.tag, note: given.note };
@@ -62,7 +62,7 @@ export const backupVerb: Verb = (program, ended) =>
 
 export const planVerb: Verb = (program, ended) =>
   common(program.command('plan'))
-    .description('what a backup would do: waves, copies, what is left out and why; changes nothing')
+    .description('what a backup would do: waves, copies, what is left out and why; it does none of it')
     .argument('[instance...]', 'names from the configuration, or running Compose projects')
     .option('--all', everyInstance)
     .addOption(quiesce())
@@ -71,6 +71,7 @@ export const planVerb: Verb = (program, ended) =>
         const { plan } = await import('../../commands/plan.ts');
         return await plan(world, names, {
           all: given.all === true,
+          isDryRun: false,
           overrides: given.quiesce === undefined ? {} : { quiesce: given.quiesce },
         });
       }),

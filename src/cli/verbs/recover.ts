@@ -1,13 +1,13 @@
 import { Option } from 'commander';
 import type { Duration } from '../../base/duration.ts';
+import { withoutSuspension } from '../../base/process/suspension.ts';
 import { common, durationOf, wait } from '../options.ts';
-import { withoutSuspension } from '../suspension.ts';
 import type { RawFlags, Verb } from '../types.ts';
 
 export const recoverVerb: Verb = (program, ended) =>
   common(program.command('recover'))
     .description(
-      'bring back what a run that died (kill -9, power loss) left down; every backup does it first',
+      'bring back what a run that died (kill -9, power loss) left down; every command does it first',
     )
     .option('--dry-run', 'show what would be looked after, change nothing')
     .addOption(

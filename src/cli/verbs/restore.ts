@@ -1,8 +1,8 @@
 import { Option } from 'commander';
 import type { Duration } from '../../base/duration.ts';
 import { StackBackupError } from '../../base/errors.ts';
+import { withoutSuspension } from '../../base/process/suspension.ts';
 import { common, wait } from '../options.ts';
-import { withoutSuspension } from '../suspension.ts';
 import type { RawFlags, Verb } from '../types.ts';
 
 interface RestoreArguments extends RawFlags {

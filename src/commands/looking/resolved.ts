@@ -1,6 +1,6 @@
 import { type ResolvedSnapshot, resolveSnapshot } from '../../catalog/reference.ts';
 import { backupsFolders } from '../session/backups.ts';
-import { tellOfDead } from '../session/dead-runs.ts';
+import { finishDead } from '../session/finish-dead.ts';
 import type { World } from '../session/session.ts';
 import { tellOfUnreadable } from '../session/unreadable.ts';
 
@@ -10,7 +10,7 @@ export const resolved = async (
   references: readonly string[],
 ): Promise<readonly ResolvedSnapshot[]> => {
   const backups = await backupsFolders(world);
-  await tellOfDead(world, backups);
+  await finishDead(world, backups);
   const found: ResolvedSnapshot[] = [];
   for (const reference of references) {
     const snapshot = await resolveSnapshot(reference, { backups, cwd: world.cwd });

@@ -1,6 +1,8 @@
+import type { Duration } from '../../base/duration.ts';
 import { asStackBackupError, type StackBackupError } from '../../base/errors.ts';
 import type { Emit, EventBody, RunEvent } from '../../base/events.ts';
 import type { Waiting } from '../../base/lock.ts';
+import { withoutSuspension } from '../../base/process/suspension.ts';
 import { printable } from '../../base/text/printable.ts';
 import type { Engine, EngineInfo } from '../../docker/engine.ts';
 import { chooseListener } from '../../notify/choose.ts';
@@ -70,22 +72,40 @@ const recoverCommand = ({ flags }: World): string =>
     ...(flags.backups === undefined ? [] : ['--backups', shown(flags.backups)]),
   ].join(' ');
 
-/**
- * For commands that ask no engine, and for dry runs, which change nothing: a line for each dead run, with the
- * next step. Services may be down, and whoever looks at snapshots then wants to know.
- */
+/** A run of another engine is none of this one's; but nobody else may ever come for it. */
+export const tellElsewhere = (world: World, dead: readonly Found[], { id }: EngineInfo): void => {
+  for (const { journal } of dead.filter((one) => one.journal.engine.id !== id))
+    say(
+      world,
+      `the run ${journal.id} is of another engine, ${journal.engine.endpoint}: point DOCKER_HOST or the docker context at it to recover it`,
+    );
+};
+
+/** For a dry run, which changes nothing: a line for each dead run, with the next step. Services may be down. */
 export const tellOfDead = async (world: World, folders: readonly string[]): Promise<DeadRuns> => {
   const looked = await glanceForDead(folders);
   tellUnusable(world, looked.unusable);
   for (const found of looked.dead)
-    say(world, `the run ${leftBy(found)}; \`${recoverCommand(world)}\` or the next backup does it`);
+    say(world, `the run ${leftBy(found)}; \`${recoverCommand(world)}\` or the next command does it`);
   return looked;
+};
+
+/** The same where they should have been finished, and `why` they were not. */
+export const tellUnfinished = (world: World, dead: readonly Found[], why: string): void => {
+  for (const found of dead)
+    say(
+      world,
+      `the run ${leftBy(found)}; not now: ${why}. \`${recoverCommand(world)}\` or the next command does it`,
+    );
 };
 
 export interface RecoverOptions {
   /** Events on standard output with `--json`; false for a command that prints one document there. */
   readonly asEvents: boolean;
+  /** For the lock of somebody who is at the same work. */
   readonly waiting?: Waiting;
+  /** How long an engine that goes away meanwhile is waited for, ms; as long as a run does unless told. */
+  readonly engineMs?: Duration;
 }
 
 /** What became of the dead runs that were found. */
@@ -120,14 +140,15 @@ const listening = async <T>(
 export const recoverFound = async (
   { world, engine, info }: { readonly world: World; readonly engine: Engine; readonly info: EngineInfo },
   dead: readonly Found[],
-  { asEvents, waiting }: RecoverOptions,
+  { asEvents, waiting, engineMs }: RecoverOptions,
 ): Promise<Recoveries> => {
+  using _ = withoutSuspension();
   const records: RunRecord[] = [];
   const failures: Recoveries['failures'][number][] = [];
   for (const found of dead.filter(({ journal }) => journal.engine.id === info.id)) {
     if (world.signal.aborted) break;
     try {
-      const tools = { engine, info, clock: world.clock };
+      const tools = { engine, info, clock: world.clock, ...(engineMs === undefined ? {} : { engineMs }) };
       const record = await listening(world, found.journal.instance, asEvents, (emit) =>
         recoverDeadRun(found, { ...tools, emit }, waiting),
       );
@@ -137,6 +158,14 @@ export const recoverFound = async (
     }
   }
   return { records, failures };
+};
+
+/** Of what could not be finished is told, unless somebody else is at it. */
+export const tellFailures = (world: World, { records, failures }: Recoveries): Recoveries => {
+  const told = failures.filter(({ error }) => error.code !== 'locked');
+  for (const { found, error } of told)
+    say(world, `the run ${found.journal.id} could not be recovered: ${error.message}`);
+  return { records, failures: told };
 };
 
 /**
@@ -152,9 +181,5 @@ export const recoverFirst = async (
   tellUnusable(session.world, looked.unusable);
   // Nobody waits for them, and an engine that refuses says so at the next step.
   await session.engine.removeDeadReaders().catch(() => undefined);
-  const { records, failures } = await recoverFound(session, looked.dead, { asEvents });
-  const told = failures.filter(({ error }) => error.code !== 'locked');
-  for (const { found, error } of told)
-    say(session.world, `the run ${found.journal.id} could not be recovered: ${error.message}`);
-  return { records, failures: told };
+  return tellFailures(session.world, await recoverFound(session, looked.dead, { asEvents }));
 };

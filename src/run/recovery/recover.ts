@@ -1,6 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Clock } from '../../base/clock.ts';
 import { removeTree } from '../../base/disk.ts';
+import type { Duration } from '../../base/duration.ts';
 import { messageOf } from '../../base/errors.ts';
 import type { DataState, Emit, Phase, Warning } from '../../base/events.ts';
 import type { Engine } from '../../docker/engine.ts';
@@ -46,6 +47,8 @@ export interface RecoveryTools {
   readonly local: boolean;
   readonly clock: Clock;
   readonly emit: Emit;
+  /** How long an engine that goes away meanwhile is waited for, ms; as long as a run does unless told. */
+  readonly engineMs?: Duration;
 }
 
 /** What a recovery is given besides. */
@@ -135,7 +138,7 @@ export const recoverRun = async (
     tools.emit({ type: 'warning', ...warning });
   };
   const signal = new AbortController().signal; // nothing interrupts it
-  const context = patientContext({ ...tools, signal, warn }, defaultEngineMs);
+  const context = patientContext({ ...tools, signal, warn }, tools.engineMs ?? defaultEngineMs);
   // Before the services: a hook on the host may be at work on their data. It takes milliseconds.
   await Promise.race([endOrphans(journal.id), pause(orphansMs, undefined, { ref: false })]);
   const settled = await settledData(journal, context, found);

@@ -1,6 +1,10 @@
-import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { once } from 'node:events';
+import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
+import { createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { finishDead } from '../../../src/commands/session/finish-dead.ts';
+import type { World } from '../../../src/commands/session/session.ts';
 import { journalPath, journalsPath } from '../../../src/snapshot/layout.ts';
 import { deadJournal } from '../../support/journal.ts';
 import { temporaryFolder } from '../../support/temporary.ts';
@@ -58,9 +62,55 @@ describe('recover, without an engine', () => {
 
   it('is asked for by commands that need no engine, which do their work all the same', async () => {
     const id = await leaveDead();
-    const listed = await runTool(['list', '--json', '--backups', backups], { cwd: '/', env });
-    expect(listed).toMatchObject({ exitCode: 0, stdout: '[]\n' });
-    expect(listed.stderr.trim().split('\n')).toEqual([expect.stringContaining(id)]);
-    expect(listed.stderr).toContain(`stack-backup recover --backups ${backups}`);
+    const name = 'shop-20261121-031500';
+    const commands = [
+      ['list', '--json'],
+      ['history', '--json'],
+      ['show', name],
+      ['ls', name],
+      ['cat', name, 'manifest.json'],
+      ['diff', name, name],
+      ['verify', name],
+    ];
+    const ended = await Promise.all(
+      commands.map((command) => runTool([...command, '--backups', backups], { cwd: '/', env })),
+    );
+    expect(ended.map(({ exitCode }) => exitCode)).toEqual([0, 0, 2, 2, 2, 2, 2]);
+    expect(ended.map(({ stdout }) => stdout)).toEqual(['[]\n', '[]\n', '', '', '', '', '']);
+    for (const { stderr } of ended) {
+      const [told] = stderr.split('\n');
+      expect(told).toContain(id);
+      expect(told).toContain('no Docker Engine answers');
+      expect(told).toContain(`stack-backup recover --backups ${backups}`);
+    }
+  });
+
+  it('is not waited for where the engine hangs', async () => {
+    const id = await leaveDead();
+    const socket = join(folder, 'hung.sock');
+    const asked = new AbortController();
+    const taken: Socket[] = [];
+    const server = createServer((connection) => {
+      taken.push(connection);
+      asked.abort();
+    }).listen(socket);
+    await once(server, 'listening');
+    const before = process.env.DOCKER_HOST;
+    process.env.DOCKER_HOST = `unix://${socket}`;
+    const said: string[] = [];
+    const stderr = { write: (text: string) => said.push(text) };
+    const flags = { json: false, quiet: false, verbose: false, color: false };
+    const world = { flags, stderr, signal: new AbortController().signal } as unknown as World;
+    try {
+      await finishDead(world, [backups], asked.signal);
+    } finally {
+      if (before === undefined) delete process.env.DOCKER_HOST;
+      else process.env.DOCKER_HOST = before;
+      for (const connection of taken) connection.destroy();
+      server.close();
+    }
+    expect(said).toEqual([expect.stringContaining(id)]);
+    expect(said[0]).toContain('the engine does not answer');
+    expect(await readdir(journalsPath(backups))).toEqual([`${id}.json`]);
   });
 });
