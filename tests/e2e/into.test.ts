@@ -39,7 +39,7 @@ services:
     init: true
     environment: { SECRET: "\${SECRET}", PLAIN: 'a$$b' }
     ${port}
-    volumes: [ "data:/data", "./files:/files", "/anonymous" ]
+    volumes: [ "data:/data", "./files:/files", "./one.conf:/one.conf", "/anonymous" ]
 volumes:
   data: { labels: { shop.kind: ledger } }
 `;
@@ -80,6 +80,7 @@ volumes:
     ours = await stack.write('values.env', 'SECRET=hush-hush\n');
     await mkdir(join(stack.folder, 'files'));
     await writeFile(join(stack.folder, 'files/note'), 'a note');
+    await writeFile(join(stack.folder, 'one.conf'), '');
     elsewhere = await stack.write('other/compose.yaml', yaml(''));
     await stack.compose('--env-file', ours, 'up', '-d', '--pull', 'never');
     await docker(
@@ -154,8 +155,13 @@ volumes:
     expect(ended.exitCode, ended.stderr).toBe(0);
     expect((await remembered()).at(-1)).toBe('complete');
     expect(
-      await inside(copy, 'sh', '-c', 'cat /data/rows /files/note; cat /anonymous/x; stat -c %u:%g /data'),
-    ).toBe('row\na noteloose\n12:34');
+      await inside(
+        copy,
+        'sh',
+        '-c',
+        'cat /data/rows /files/note; cat /anonymous/x; stat -c "%u:%g %F" /data /one.conf',
+      ),
+    ).toBe('row\na noteloose\n12:34 directory\n0:0 regular empty file');
     expect(await inside(copy, 'sh', '-c', 'echo "$SECRET $PLAIN"')).toBe('hush-hush a$b');
     expect(await docker('volume', 'inspect', '-f', '{{index .Labels "shop.kind"}}', `${copy}_data`)).toBe(
       'ledger',
@@ -188,7 +194,7 @@ volumes:
     await must(['cp', '-a', folder, empty]);
     await must(['cp', ours, join(empty, 'values.env')]);
     await stack.compose('--env-file', ours, 'down', '-v');
-    for (const name of ['compose.yaml', 'base.yaml', 'files', 'backup.config.yaml', 'backups'])
+    for (const name of ['compose.yaml', 'base.yaml', 'files', 'one.conf', 'backup.config.yaml', 'backups'])
       await rm(join(stack.folder, name), { recursive: true });
     const args = ['restore', join(empty, basename(folder)), '--into', rebuilt, '--yes'];
     const ended = await runTool([...args, '--values', 'values.env'], { cwd: empty });

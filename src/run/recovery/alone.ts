@@ -4,6 +4,7 @@ import { acquireLock } from '../../base/lock.ts';
 import { journalPath } from '../../snapshot/layout.ts';
 import type { Journal } from '../journal.ts';
 import { lockOf } from '../lock.ts';
+import { markData } from '../restore/data/mark.ts';
 import { type DeadRunTools, recoverDeadRun } from './dead.ts';
 import { type Found, isDead, readJournal } from './journals.ts';
 import { engineWhenReady } from './ready.ts';
@@ -39,11 +40,14 @@ const recoverFromMemory = async (journal: Journal): Promise<void> => {
   if (isHalfRestored(journal)) return;
   const tools = await toolsFor(journal);
   if (tools === undefined) return;
-  const { info, clock } = tools;
+  const { engine, info, clock } = tools;
   await using lock = await acquireLock(lockOf(info.id, journal.project), journal.instance, clock.now(), {
     limitMs,
   });
   lock.describe('putting back what a run that died left down');
+  // The disk may say still that its data is half restored: when it is back, nobody may set back what is written now.
+  const { data = 'untouched' } = journal.restore ?? {};
+  if (journal.kind === 'restore' && data !== 'half-restored') await markData(engine, journal.id, data);
   await recoverRun(journal, { ...tools, local: info.local });
 };
 

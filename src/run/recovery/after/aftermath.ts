@@ -6,6 +6,7 @@ import type { Manifest } from '../../../snapshot/types.ts';
 import { appendHistory, rememberedOutcome } from '../../history.ts';
 import { type Journal, removeJournal, writeJournal } from '../../journal.ts';
 import { downOf, type RunRecord } from '../../record.ts';
+import { removeMark } from '../../restore/data/mark.ts';
 import { restoreRecord } from '../../restore/record.ts';
 import type { Found } from '../journals.ts';
 import { stillDown } from '../left.ts';
@@ -160,5 +161,8 @@ export const tellAftermath = async (dead: Found, recovered: Recovered): Promise<
   const record = recordOf(found, published, recovered, context.clock);
   if (isNews(journal, record)) await appendHistory(found.backups, record);
   await settle(found, recovered, record);
+  // What the dead run could only say there is on the disk now, or of no use to anybody any more.
+  if (journal.kind === 'restore' && recovered.data !== 'half-restored')
+    await removeMark(context.engine, journal.id).catch(() => undefined);
   return record;
 };

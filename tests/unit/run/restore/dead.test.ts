@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../../../../src/base/clock.ts';
 import type { ContainerDetails } from '../../../../src/docker/engine.ts';
 import { type Journal, type JournalContainer, writeJournal } from '../../../../src/run/journal.ts';
+import { tellAftermath } from '../../../../src/run/recovery/after/aftermath.ts';
 import { recoverRun } from '../../../../src/run/recovery/recover.ts';
 import { markData } from '../../../../src/run/restore/data/mark.ts';
 import { journalPath } from '../../../../src/snapshot/layout.ts';
@@ -90,6 +91,23 @@ describe('a restore that died', () => {
       expect(memory.volumes.size).toBe(0);
     },
   );
+
+  it('is left to the user who began it where others may write its journal, which is not written to', async () => {
+    const { engine, calls } = memoryEngine([detailsOf({ id: 'db', state: 'exited' })], () => false);
+    const journal = deadJournal(backups, {
+      ...{ id: 'box', kind: 'restore', restore, phase: 'restoring', containers: [idOf('db', 0)] },
+    });
+    await writeJournal(path, journal);
+    const before = await readFile(path, 'utf8');
+    const found = { backups, path, journal, isOurs: false };
+    const tools = { engine, local: true, clock: systemClock, emit: () => undefined };
+    const recovered = await recoverRun(journal, tools, { found });
+    const record = await tellAftermath(found, recovered);
+    expect(record).toMatchObject({ outcome: 'services-down', restore: { data: 'half-restored' } });
+    expect(calls.filter(({ call }) => call !== 'inspect')).toEqual([]);
+    // Written by whoever recovers, it would be taken for that user's own the next time.
+    expect(await readFile(path, 'utf8')).toBe(before);
+  });
 
   it('is not half restored when it was on its way back before its first write', async () => {
     const { recover } = recovering([{ id: 'db', state: 'running' }], {
