@@ -145,7 +145,11 @@ export const loopDisk = async (
       for (const name of ['.filler', '.many']) await rm(join(path, name), { recursive: true, force: true });
     },
     breakDown: async () => void (await limit(256 * 1024)),
-    mend: async () => void (await limit(0)),
+    mend: async () => {
+      await limit(0);
+      // What could not be written meanwhile the kernel tells whoever flushes next, once: that is nobody's fault now.
+      await run(['sync', '-f', path]);
+    },
     repair: async () => {
       await disk.mend();
       if (mounted) await unmount();
