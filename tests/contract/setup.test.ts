@@ -2,19 +2,31 @@ import { spawnSync } from 'node:child_process';
 import { statSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 
-/** What a set-up that does something would change: packages, dependencies. */
-const changed = () =>
-  ['/var/lib/dpkg/status', 'node_modules/.stack-backup-lockfile'].map(
-    (file) => statSync(file, { throwIfNoEntry: false })?.mtimeMs,
-  );
+/** When the dependencies were installed last. */
+const installed = (): number | undefined =>
+  statSync('node_modules/.stack-backup-lockfile', { throwIfNoEntry: false })?.mtimeMs;
+
+const setUp = (args: readonly string[] = [], env: NodeJS.ProcessEnv = {}) => {
+  const { stdout, stderr, status } = spawnSync('sh', ['scripts/bootstrap.sh', ...args], {
+    encoding: 'utf8',
+    timeout: 100_000,
+    // Not under its lock: another checkout may be set up at this moment.
+    env: { ...process.env, STACK_BACKUP_SETUP_LOCKED: '1', ...env },
+  });
+  return { said: stdout + stderr, code: status };
+};
 
 describe('the set-up', () => {
-  it('must say nothing and change nothing where everything is there', () => {
-    const before = changed();
-    // Not under its lock: another checkout may be set up at this moment.
-    const env = { ...process.env, STACK_BACKUP_SETUP_LOCKED: '1' };
-    const result = spawnSync('sh', ['scripts/bootstrap.sh'], { encoding: 'utf8', env });
-    expect({ said: result.stdout + result.stderr, code: result.status }).toEqual({ said: '', code: 0 });
-    expect(changed()).toEqual(before);
+  it('must say nothing, and install nothing, where everything is there', () => {
+    const before = installed();
+    expect(setUp()).toEqual({ said: '', code: 0 });
+    expect(installed()).toBe(before);
+  });
+
+  it('must start no engine beside one that was chosen and does not answer, and say what to do', () => {
+    const { said, code } = setUp(['engine'], { DOCKER_HOST: 'unix:///nowhere.sock', DOCKER_CONTEXT: '' });
+    expect(code, said).toBe(1);
+    expect(said).toContain('the Docker Engine that DOCKER_HOST names does not answer');
+    expect(said).toContain('unset DOCKER_HOST');
   });
 });
