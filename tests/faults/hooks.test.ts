@@ -79,7 +79,7 @@ describe.concurrent('a hook that does not end', () => {
     expect(trial.record.error?.message).toBe('hook deaf did not end within 1.0 s and was ended');
     expectAsBefore(trial);
     expect(trial.made).toEqual([]);
-    expect(trial.record.downtimeMs).toBeLessThan(20_000);
+    expect(trial.record.downtimeMs).toBeLessThan(60_000); // its child would sleep for ever
     for (const name of ['hook', 'child']) expect(await isAtWork(await pidIn(stack, name))).toBe(false);
     expect((await backUpWith(stack, {})).ended.exitCode).toBe(0);
     book.survived('hook deaf to TERM', [{ backMs: trial.record.downtimeMs }]);
@@ -125,7 +125,7 @@ describe.concurrent('a hook that leaves a process behind', () => {
     const trial = await backUpWith(stack, { hooks: [hostHook('leaving', leaving(told(stack)))] });
     expect(trial.ended.exitCode, trial.ended.stderr).toBe(0);
     expectAsBefore(trial);
-    expect(trial.record.downtimeMs).toBeLessThan(20_000);
+    expect(trial.record.downtimeMs).toBeLessThan(60_000); // its child sleeps for ten minutes
     const child = await pidIn(stack, 'child');
     expect(await isAtWork(child)).toBe(true); // it was the user's wish
     process.kill(child, 'SIGKILL');

@@ -243,11 +243,21 @@ describe('what a killed run has left', () => {
 
     it('must be locked, not unknown, when nothing of the project runs; and wait when it is told to', async () => {
       const nowhere = { cwd: join(stack.folder, 'go') };
+      const begun = new Date();
       await using first = spawnTool(['it'], { cwd: stack.folder });
       await first.line(/hook gate .* begins/);
       expect(await isDown()).toBe(true);
       const name = [stack.project, ...unconfigured, backups];
-      expect(await runTool(name, nowhere)).toMatchObject({ exitCode: 5 });
+      const locked = await runTool(name, nowhere);
+      expect(locked).toMatchObject({ exitCode: 5, stdout: '' });
+      const { started = 'never', process: holder } = await journal();
+      expect(locked.stderr).toContain(`in the hands of another run: pid ${holder.pid}, since `);
+      const [, since = ''] = /since (\S+Z), while-stopped\b/.exec(locked.stderr) ?? [];
+      expect([begun.toISOString(), since, started].toSorted(), locked.stderr).toEqual([
+        begun.toISOString(),
+        since,
+        started,
+      ]);
       expect(await runTool([...name, '--wait', '200ms'], nowhere)).toMatchObject({ exitCode: 5 });
 
       await using interrupted = spawnTool([...name, '--wait', '10m', '--json'], nowhere);

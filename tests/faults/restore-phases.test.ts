@@ -2,32 +2,31 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { composeText, idle, lasting, lastRun, leftoversIn, writeConfig } from '../support/backups.ts';
+import { composeText, lasting, lastRun, leftoversIn, unwired, writeConfig } from '../support/backups.ts';
 import { docker } from '../support/containers.ts';
-import { guardiansOf } from '../support/guardians.ts';
 import { newestJournal } from '../support/journal.ts';
 import { bookOf } from '../support/reliability/book.ts';
 import type { FaultName } from '../support/reliability/kinds.ts';
 import { runTool, type ScratchStack, scratchStack } from '../support/scratch.ts';
 import { backupsOf } from '../support/trial.ts';
-import { until } from '../support/until.ts';
+import { glance } from './boundaries/glance.ts';
 import { faultAt } from './boundaries/inject/boundaries.ts';
 import type { FaultKind } from './boundaries/inject/order.ts';
 import { observe } from './boundaries/observe.ts';
-import { recover } from './boundaries/putting-right.ts';
+import { byGuardian, recover } from './boundaries/putting-right.ts';
 import type { FaultStack } from './boundaries/stack.ts';
 
 const book = bookOf('restore-phases');
 
 /** `app` needs `db`; `ice` uses the data of `db` and is frozen by its user. */
 const services = {
-  db: idle({ restart: 'always', volumes: ['one:/data'] }),
-  app: idle({ restart: 'on-failure:3', depends_on: ['db'] }),
-  ice: idle({ volumes: ['one:/data'] }),
+  db: unwired({ restart: 'always', volumes: ['one:/data'] }),
+  app: unwired({ restart: 'on-failure:3', depends_on: ['db'] }),
+  ice: unwired({ volumes: ['one:/data'] }),
 };
 const hook = { kind: 'sqlite', service: 'db', path: '/data/app.db', check: 'full' };
 
-const byGuardian = 'SIGKILL of the tool' satisfies FaultKind;
+const byTheGuardian = 'SIGKILL of the tool' satisfies FaultKind;
 const byRecover = 'SIGKILL of tool and guardian, then `recover`' satisfies FaultKind;
 
 describe('a restore that is killed', () => {
@@ -77,29 +76,26 @@ describe('a restore that is killed', () => {
   const loaded = 'after naming /var/lib/docker/volumes/one/_data/app.db';
 
   it.each([
-    ['when what ran is on its way back', [], byGuardian, starting, 'restored'],
+    ['when what ran is on its way back', [], byTheGuardian, starting, 'restored'],
     ['when what ran is on its way back', [], byRecover, starting, 'restored'],
-    ['when it begins to load dumps', ['--from-dump'], byGuardian, loading, 'rolled-back'],
+    ['when it begins to load dumps', ['--from-dump'], byTheGuardian, loading, 'rolled-back'],
     ['when a dump has taken the place of the old file', ['--from-dump'], byRecover, loaded, 'rolled-back'],
   ] as const)(
     'must have its data whole, with all that ran on it: %s',
     async (_moment, more, kind, at, wanted) => {
       const command = ['restore', 'box@latest', '--yes', '--no-verify', ...more];
-      const { trace, ended } = await observe(target, command, { kind, at });
-      const died = faultAt(trace);
-      expect(died, ended.stdout + ended.stderr).toBeDefined();
-      let backMs = 0;
-      if (kind === byGuardian) {
-        await until('the guardian is done', async () => (await guardiansOf(backups)).length === 0);
-        backMs = Date.now() - (died ?? 0);
-      } else {
+      const before = await glance(stack.project);
+      const observed = await observe(target, command, { kind, at });
+      const died = faultAt(observed.trace);
+      if (died === undefined) expect.fail(observed.ended.stdout + observed.ended.stderr);
+      if (kind === byRecover)
         expect(await newestJournal(backups)).toMatchObject({
           phase: at === starting ? 'starting' : 'loading',
         });
-        const right = await recover(target);
-        expect(right.problems, right.said).toEqual([]);
-        backMs = right.backMs;
-      }
+      const { problems, backMs, said } = await (kind === byRecover
+        ? recover(target)
+        : byGuardian(target, observed, died, before));
+      expect(problems, said).toEqual([]);
       const is = wanted === 'restored' ? 'old' : 'new';
       expect(await versions()).toEqual({ database: is, file: is });
       expect(await target.lasting()).toBe(target.before);

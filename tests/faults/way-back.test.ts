@@ -1,23 +1,30 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { readHistory } from '../../src/catalog/history.ts';
-import { composeText, hostHook, idle, lasting, leftoversIn, writeConfig } from '../support/backups.ts';
-import { guardiansOf } from '../support/guardians.ts';
+import {
+  composeText,
+  hostHook,
+  idle,
+  lasting,
+  leftoversIn,
+  unwired,
+  writeConfig,
+} from '../support/backups.ts';
 import { newestJournal } from '../support/journal.ts';
 import { bookOf } from '../support/reliability/book.ts';
 import { runTool, type ScratchStack, scratchStack } from '../support/scratch.ts';
 import { backupsOf } from '../support/trial.ts';
-import { until } from '../support/until.ts';
+import { glance } from './boundaries/glance.ts';
 import { faultAt } from './boundaries/inject/boundaries.ts';
 import type { FaultKind } from './boundaries/inject/order.ts';
 import { observe } from './boundaries/observe.ts';
-import { recover } from './boundaries/putting-right.ts';
+import { byGuardian, recover } from './boundaries/putting-right.ts';
 import type { FaultStack } from './boundaries/stack.ts';
 
 const book = bookOf('way-back');
 
 /** `app` needs `db`. `ice` was frozen by its user, and has to be stopped with `app`, whose network it shares. */
 const services = {
-  db: idle({ restart: 'always', volumes: ['data:/data'] }),
+  db: unwired({ restart: 'always', volumes: ['data:/data'] }),
   app: idle({ restart: 'unless-stopped', depends_on: ['db'] }),
   ice: idle({ network_mode: 'service:app' }),
 };
@@ -65,19 +72,18 @@ describe('a run that fails and is killed on its way back', () => {
       await writeConfig(stack.folder, { it: { project: stack.project, ...settings } });
       // It runs, and is to be frozen next.
       const fault = { kind, at: 'after POST /containers/ice/start' };
-      const { trace, ended } = await observe(target, ['it'], fault);
-      expect(faultAt(trace), ended.stdout + ended.stderr).toBeDefined();
-      let backMs = Date.now() - (faultAt(trace) ?? 0);
-      if (kind === 'SIGKILL of the tool') {
-        await until('the guardian is done', async () => (await guardiansOf(backups)).length === 0);
-        backMs = Date.now() - (faultAt(trace) ?? 0);
-      } else {
+      const wanted = await glance(stack.project);
+      const observed = await observe(target, ['it'], fault);
+      const died = faultAt(observed.trace);
+      if (died === undefined) expect.fail(observed.ended.stdout + observed.ended.stderr);
+      if (kind !== 'SIGKILL of the tool') {
         expect(await stateOf('ice')).toBe('running');
         expect(await newestJournal(backups)).toMatchObject({ phase, returning: true });
-        const right = await recover(target);
-        expect(right.problems, right.said).toEqual([]);
-        backMs = right.backMs;
       }
+      const { problems, backMs, said } = await (kind === 'SIGKILL of the tool'
+        ? byGuardian(target, observed, died, wanted)
+        : recover(target));
+      expect(problems, said).toEqual([]);
       expect(lasting(await stack.ps())).toEqual(before);
       expect(await leftoversIn(backups)).toEqual([]);
       const [line, ...more] = (await readHistory(backups)).slice(known);

@@ -10,6 +10,7 @@ x-service: &service
 services:
   db:
     <<: *service
+    network_mode: none
     restart: always
     volumes: [db:/data]
     healthcheck: { test: [CMD, test, -e, /data], interval: 500ms, timeout: 5s, retries: 20 }
