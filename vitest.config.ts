@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { defineConfig } from 'vitest/config';
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
@@ -36,6 +37,8 @@ export default defineConfig({
   test: {
     // Three files at a time on two cores: while one waits for a container, the others have the processors.
     maxWorkers: 3,
+    // What tests count of faults is of one run, or of none.
+    env: { SUITE_RUN: randomUUID() },
     sequence: { sequencer: LongestFirst },
     coverage: { provider: 'v8', include: ['src/**'], reporter: ['text-summary', 'html'] },
     projects: [

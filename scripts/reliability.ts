@@ -1,10 +1,12 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { readBooks, writers } from '../tests/support/reliability/book.ts';
+import { readBooks, whyNotWhole } from '../tests/support/reliability/books.ts';
 import { tables } from '../tests/support/reliability/table.ts';
 
 /** Puts the tables of the last `npm test` into docs/reliability.md, in the place of those that are there. */
 const path = fileURLToPath(new URL('../docs/reliability.md', import.meta.url));
+const sources = fileURLToPath(new URL('../src', import.meta.url));
 
 /** The page with another table as the first one below a heading. */
 const withTable = (page: string, heading: string, table: string): string => {
@@ -13,11 +15,25 @@ const withTable = (page: string, heading: string, table: string): string => {
   return page.replace(place, `${table}\n`);
 };
 
-const { by } = readBooks();
-const missing = writers.filter((writer) => !by.includes(writer));
-if (missing.length > 0)
-  throw new Error(`not all tests have counted their faults: ${missing.join(', ')}; run npm test`);
-const { faults, measured } = tables();
+/** Sources that have changed since. */
+const changedSince = async (time: number): Promise<readonly string[]> => {
+  const names = (await readdir(sources, { recursive: true })).filter((name) => name.endsWith('.ts'));
+  const times = await Promise.all(names.map(async (name) => (await stat(join(sources, name))).mtimeMs));
+  return names.filter((_, at) => (times[at] ?? 0) > time);
+};
+
+const books = readBooks();
+const changed = await changedSince(Math.min(...books.map(({ begun }) => begun)));
+const problems = [
+  ...whyNotWhole(books),
+  ...(changed.length === 0 ? [] : [`src has changed since: ${changed.slice(0, 3).join(', ')}`]),
+];
+if (problems.length > 0) {
+  console.error(`What was counted is not of one whole run of these sources:\n  ${problems.join('\n  ')}`);
+  console.error('Run `npm test`, all of it; when it has passed, run this again.');
+  process.exit(1);
+}
+const { faults, measured } = tables(books);
 const page = await readFile(path, 'utf8');
 await writeFile(path, withTable(withTable(page, 'Faults tried', faults), 'Measured', measured));
 console.log(`${faults}\n\n${measured}`);

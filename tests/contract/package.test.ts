@@ -15,6 +15,8 @@ const execute = promisify(execFile);
 /** The Node that runs this test comes first, as it would where it is installed. */
 const PATH = `${dirname(process.execPath)}${delimiter}${process.env.PATH}`;
 
+const book = bookOf('guardian');
+
 let folder: string;
 let tarball: string;
 /** An empty folder into which nothing but the tarball was installed. */
@@ -136,7 +138,7 @@ test('the guardian stands by in less than 60 MB, and goes when it is dismissed',
   const peak = Number(/^VmHWM:\s+(\d+) kB$/m.exec(status)?.[1]) * 1024;
   expect(peak).toBeGreaterThan(10e6);
   expect(peak).toBeLessThan(60e6);
-  bookOf('guardian').measured('memory of the guardian that stands by', peak / 1e6);
+  book.measured('memory of the guardian that stands by', [peak / 1e6]);
 });
 
 test('a program in TypeScript gets the types of a manifest', async () => {

@@ -6,13 +6,9 @@ const socketPath = (): string => {
   return host.startsWith('unix://') ? host.slice('unix://'.length) : '/var/run/docker.sock';
 };
 
-/**
- * What the engine answers to a GET; undefined when there is no such thing. For what is looked at hundreds of
- * times: the docker CLI costs ten times as much, for each question.
- */
-const askEngine = async (path: string): Promise<unknown> => {
+const answerTo = (method: 'GET' | 'POST', path: string): Promise<readonly [status: number, text: string]> => {
   const { promise, resolve, reject } = Promise.withResolvers<readonly [number, string]>();
-  const asked = request({ socketPath: socketPath(), path, agent: false }, (answer) => {
+  const asked = request({ socketPath: socketPath(), method, path, agent: false }, (answer) => {
     let text = '';
     answer.setEncoding('utf8').on('data', (chunk: string) => {
       text += chunk;
@@ -20,7 +16,21 @@ const askEngine = async (path: string): Promise<unknown> => {
     answer.once('end', () => resolve([answer.statusCode ?? 0, text])).once('error', reject);
   });
   asked.once('error', reject).end();
-  const [status, text] = await promise;
+  return promise;
+};
+
+/** Has the engine do something with a container, and nothing between the two: what it costs is the engine's. */
+export const tellEngine = async (id: string, what: 'start' | 'stop' | 'pause' | 'unpause'): Promise<void> => {
+  const [status, text] = await answerTo('POST', `/containers/${id}/${what}`);
+  if (status !== 204) throw new Error(`the engine answered ${status} to ${what}: ${text}`);
+};
+
+/**
+ * What the engine answers to a GET; undefined when there is no such thing. For what is looked at hundreds of
+ * times: the docker CLI costs ten times as much, for each question.
+ */
+const askEngine = async (path: string): Promise<unknown> => {
+  const [status, text] = await answerTo('GET', path);
   if (status === 404) return undefined;
   if (status !== 200) throw new Error(`the engine answered ${status} to ${path}: ${text}`);
   return JSON.parse(text);

@@ -1,4 +1,4 @@
-import { type Measurement, readBooks, type Tried } from './book.ts';
+import type { Counted, Measurement, Tried } from './books.ts';
 import { faultKinds, limits } from './kinds.ts';
 
 /** Milliseconds as the table has them; nothing is back sooner than at once. */
@@ -14,9 +14,14 @@ const row = (kind: string, faults: readonly Tried[]): string => {
 const amount = (value: number, unit: 'ms' | 'MB'): string =>
   unit === 'ms' ? seconds(value) : `${Math.round(value)} MB`;
 
-const line = ({ measured, value }: Measurement): string => {
+/** The middle one; of two in the middle the larger. */
+const median = (values: readonly number[]): number =>
+  values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
+
+const line = ({ measured, values }: Measurement): string => {
   const { most, unit } = limits[measured];
-  return `| ${measured} | ${amount(value, unit)} | ${amount(most, unit)} |`;
+  const cells = [Math.max(...values), median(values), most].map((value) => amount(value, unit));
+  return `| ${measured} | ${values.length} | ${cells.join(' | ')} |`;
 };
 
 const inOrder = (measured: readonly Measurement[]): readonly Measurement[] =>
@@ -28,13 +33,18 @@ export interface Tables {
   readonly measured: string;
 }
 
-/** The two tables of docs/reliability.md, of what was counted last. */
-export const tables = (): Tables => {
-  const { tried, measured } = readBooks();
+/** The two tables of docs/reliability.md. */
+export const tables = (books: readonly Counted[]): Tables => {
+  const tried = books.flatMap((book) => book.tried);
+  const measured = books.flatMap((book) => book.measured);
   const of = Map.groupBy(tried, ({ kind }) => kind);
   const rows = faultKinds.flatMap((kind) => (of.has(kind) ? [row(kind, of.get(kind) ?? [])] : []));
   return {
     faults: ['| Fault | Tried | Survived | Longest time back |', '|---|---|---|---|', ...rows].join('\n'),
-    measured: ['| What | Is | May be |', '|---|---|---|', ...inOrder(measured).map(line)].join('\n'),
+    measured: [
+      '| What | Measured | Longest | Median | May be |',
+      '|---|---|---|---|---|',
+      ...inOrder(measured).map(line),
+    ].join('\n'),
   };
 };

@@ -23,16 +23,6 @@ export const guardianOf = (trace: readonly Passed[]): number | undefined => {
   return line === undefined ? undefined : Number(line.slice(guardianMark.length));
 };
 
-/** What brings something back begins with one of these. */
-const backwards = /^before POST .*\/(start|unpause|update \(2\))$/;
-
-/** From the first call that brings something back to the last service at work: what a start costs anyway, ms. */
-export const startMs = (trace: readonly Passed[]): number => {
-  const first = trace.find(({ name }) => backwards.test(name))?.at ?? Number.NaN;
-  const last = trace.findLast(({ name }) => /^event (started|unpaused|healthy)/.test(name))?.at ?? Number.NaN;
-  return last - first;
-};
-
 const isMark = ({ name }: Passed): boolean => name === faultMark || name.startsWith(guardianMark);
 
 /** What changes in the folder that is still being written is nobody's business: it goes as a whole. */
