@@ -23,7 +23,7 @@ const exitNoticedMs = 50;
 
 /** How runtimes refuse to update what has ended (runc 1.1, seen with Engine 20.10). */
 const hasEnded =
-  /container not running|cannot update a stopped container|no such process|container process not found/;
+  /container not running|cannot update a stopped container|no such process|container process not found|task \w+ not found/;
 
 /**
  * A container that ends at this very moment (one that crashes and is restarted, again and again) runs for the engine
