@@ -97,7 +97,12 @@ describe('what a run has left down that died with its guardian', () => {
     expect(await Promise.all(names.map(async (name) => (await stateOf(name))?.state))).toEqual(
       names.map(() => 'exited'),
     );
-    await Promise.all(names.map(runOne));
+    // Three at a time: each of them has to get an answer from the engine soon.
+    const queue = [...names];
+    const work = async (): Promise<void> => {
+      for (let name = queue.shift(); name !== undefined; name = queue.shift()) await runOne(name);
+    };
+    await Promise.all([work(), work(), work()]);
   });
   afterAll(() => stack?.down());
 
