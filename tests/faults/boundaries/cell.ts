@@ -54,8 +54,10 @@ const reach = async (target: FaultStack, fault: Fault, attempts = 4): Promise<Ob
 
 /** Does one fault to a backup of the stack, lets it be put right, and looks at everything. */
 export const tryFault = async (target: FaultStack, fault: Fault): Promise<Cell> => {
-  const wanted = await glance(target.stack.project);
-  await rm(historyPath(target.backups), { force: true });
+  const [wanted] = await Promise.all([
+    glance(target.stack.project),
+    rm(historyPath(target.backups), { force: true }),
+  ]);
   const observed = await reach(target, fault);
   const at = faultAt(observed.trace);
   if (at === undefined) return unreached(fault, observed);

@@ -51,11 +51,14 @@ const snapshotProblems = async (made: readonly string[]): Promise<readonly strin
 };
 
 /** What a run could have left in the engine and among the processes of this host. */
-const remains = async (run: string): Promise<readonly string[]> => [
-  ...problem((await holdersOf(run)).length > 0, 'its helper container is left'),
-  ...problem((await holderImagesOf(run)).length > 0, 'the image of its helper container is left'),
-  ...problem(childrenOf(run).length > 0, 'its child processes are left'),
-];
+const remains = async (run: string): Promise<readonly string[]> => {
+  const [holders, images] = await Promise.all([holdersOf(run), holderImagesOf(run)]);
+  return [
+    ...problem(holders.length > 0, 'its helper container is left'),
+    ...problem(images.length > 0, 'the image of its helper container is left'),
+    ...problem(childrenOf(run).length > 0, 'its child processes are left'),
+  ];
+};
 
 /** Everything that is not as it has to be after a fault and what put it right. */
 export const problemsOf = async (
@@ -64,16 +67,21 @@ export const problemsOf = async (
   known: number,
 ): Promise<readonly string[]> => {
   const { backups, before } = target;
-  const now = await target.lasting();
-  const made = await snapshotsIn(backups);
-  const left = await leftoversIn(backups);
-  const lines = (await readHistory(backups)).slice(known);
   const run = observed.events.find((event) => event.type === 'run-started')?.id;
+  // Nothing is at work any more, so all of it can be asked for at once.
+  const [now, made, left, history, remaining] = await Promise.all([
+    target.lasting(),
+    snapshotsIn(backups),
+    leftoversIn(backups),
+    readHistory(backups),
+    run === undefined ? [] : remains(run),
+  ]);
+  const lines = history.slice(known);
   return [
     ...problem(now !== before, `the containers are ${now}`),
     ...problem(left.length > 0, `left behind: ${left.join(', ')}`),
     ...historyProblems(lines, observed, made),
-    ...(run === undefined ? [] : await remains(run)),
+    ...remaining,
     ...(await snapshotProblems(made)),
   ];
 };
