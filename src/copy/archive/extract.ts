@@ -1,6 +1,6 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { StackBackupError } from '../../base/errors.ts';
-import { printable } from '../../base/text/printable.ts';
+import { printable } from '../../snapshot/entries/records.ts';
 import type { Extraction } from '../../snapshot/verify.ts';
 import { type MemberSink, readMembers } from './members.ts';
 
@@ -44,7 +44,10 @@ export const extract = async (
         const one = member.type === 'file' && member.target === undefined ? left.get(name) : undefined;
         if (one === undefined) return undefined;
         if (member.size !== one.size)
-          throw new StackBackupError('verify-failed', `${printable(name)} is not as large as its index says`);
+          throw new StackBackupError(
+            'verify-failed',
+            `${printable(member.path)} is not as large as its index says`,
+          );
         left.delete(name);
         return fileSink(one.into, opened);
       },

@@ -124,20 +124,15 @@ export const putBack = async (
   target: BackTarget,
   options: BackOptions = {},
 ): Promise<BackResult> => {
-  const from = performance.now();
-  const ended = (plan: BackPlan, lost: readonly string[]): BackResult => ({
-    ...plan,
-    ms: Math.round(performance.now() - from),
-    lost,
-  });
   if (target.kind === 'api')
-    return throughEngine(source, options, async (wanted, folder) =>
-      ended(await putThrough(source, wanted, target, folder, options), ['holes', 'sockets']),
-    );
-  return decided(source, target.path, options, async (all) =>
-    ended(
-      all.decisions.plan,
-      all.decisions.isNothing ? [] : await (all.wanted.type === 'dir' ? carryOut : replaceFile)(all, options),
-    ),
-  );
+    return throughEngine(source, options, async (wanted, folder) => ({
+      ...(await putThrough(source, wanted, target, folder, options)),
+      lost: ['holes', 'sockets'],
+    }));
+  return decided(source, target.path, options, async (all) => ({
+    ...all.decisions.plan,
+    lost: all.decisions.isNothing
+      ? []
+      : await (all.wanted.type === 'dir' ? carryOut : replaceFile)(all, options),
+  }));
 };

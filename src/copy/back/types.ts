@@ -59,12 +59,9 @@ export interface BackPlan {
   readonly same: number;
   /** Bytes of regular files to write. */
   readonly bytes: number;
-  /** The largest that is needed beside what is there, while it is replaced file by file. */
-  readonly room: number;
 }
 
 export interface BackResult extends BackPlan {
-  readonly ms: number;
   /** What this way of putting back cannot keep, beyond what the copy had lost (`xattrs`, `acls`, …). */
   readonly lost: readonly string[];
 }

@@ -6,7 +6,7 @@ import { run } from '../../base/process.ts';
 import { sideBySide } from '../../snapshot/entries/compare.ts';
 import { type RecordEntry, readRecords } from '../../snapshot/entries/records.ts';
 import { complaint } from '../walk.ts';
-import { dropLostAttributes } from './attributes.ts';
+import { dropLostAttributes, keepAttributes } from './attributes.ts';
 import type { Captured } from './capture.ts';
 import { argumentOf, below, isBelow, parentOf } from './paths.ts';
 
@@ -99,7 +99,7 @@ const unpack = async (
   const result = await run(
     [
       ...['tar', '-x', '-f', archive, '-b', '256', '-p', '--same-owner', '--numeric-owner'],
-      ...['--xattrs', '--xattrs-include=*', '--acls', '--delay-directory-restore', '--warning=no-timestamp'],
+      ...[...keepAttributes, '--delay-directory-restore', '--warning=no-timestamp'],
     ],
     { cwd: copy, env: { LC_ALL: 'C' }, ...(signal === undefined ? {} : { signal }) },
   );

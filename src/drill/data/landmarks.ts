@@ -1,5 +1,4 @@
-import { join } from 'node:path';
-import { readIndex } from '../../snapshot/index-file.ts';
+import { readIndexOf } from '../../snapshot/index-file.ts';
 import type { ManifestMount } from '../../snapshot/types.ts';
 
 /** What the index of a copy tells about it. */
@@ -16,7 +15,7 @@ const mark = /^(?:[^/]+\/){0,2}PG_VERSION$/;
 /** Reads what a copy is from its index alone. */
 export const landmarksOf = async (folder: string, mount: ManifestMount): Promise<Landmarks> => {
   let isSingle = false;
-  for await (const batch of readIndex(join(folder, mount.index)))
+  for await (const batch of readIndexOf(folder, mount))
     for (const { path, type } of batch) {
       if (path.length === 0) isSingle = type !== 'dir';
       else if (type === 'file' && mark.test(path.toString('latin1')))

@@ -1,7 +1,6 @@
-import { join } from 'node:path';
 import { ascending, sideBySide } from '../entries/compare.ts';
 import type { RecordEntry } from '../entries/records.ts';
-import { readIndex } from '../index-file.ts';
+import { readIndexOf } from '../index-file.ts';
 import type { ManifestMount } from '../types.ts';
 
 /** A mount as one snapshot has it. */
@@ -62,7 +61,7 @@ const changeOf = (
   return { kind, path: after.path, before, after, what };
 };
 
-const indexOf = ({ folder, mount }: Side) => ascending(readIndex(join(folder, mount.index)));
+const indexOf = ({ folder, mount }: Side) => ascending(readIndexOf(folder, mount));
 
 /** What came through the engine has whole seconds alone. */
 const unitOf = (...sides: readonly Side[]): bigint =>

@@ -1,6 +1,5 @@
-import { join } from 'node:path';
 import type { RecordEntry } from '../entries/records.ts';
-import { readIndex } from '../index-file.ts';
+import { readIndexOf } from '../index-file.ts';
 import type { ManifestMount } from '../types.ts';
 
 const slash = 0x2f;
@@ -23,7 +22,7 @@ export async function* listMount(
   all: boolean,
 ): AsyncGenerator<readonly RecordEntry[], void, void> {
   const start = at.length === 0 ? 0 : at.length + 1;
-  for await (const batch of readIndex(join(folder, mount.index))) {
+  for await (const batch of readIndexOf(folder, mount)) {
     const wanted = batch.filter(
       ({ path }) => path.equals(at) || (isBelow(path, at) && (all || !path.subarray(start).includes(slash))),
     );
@@ -37,7 +36,7 @@ export const entryAt = async (
   mount: ManifestMount,
   at: Buffer,
 ): Promise<RecordEntry | undefined> => {
-  for await (const batch of readIndex(join(folder, mount.index)))
+  for await (const batch of readIndexOf(folder, mount))
     for (const entry of batch) if (entry.path.equals(at)) return entry;
   return undefined;
 };

@@ -1,6 +1,5 @@
 import { StackBackupError } from '../../../base/errors.ts';
-import { printable } from '../../../base/text/printable.ts';
-import { formatRecord, type RecordEntry } from '../../../snapshot/entries/records.ts';
+import { formatRecord, printable, type RecordEntry } from '../../../snapshot/entries/records.ts';
 import type { PathSet } from '../../changes/seen.ts';
 import { belowTop } from '../archive.ts';
 import { TarReader } from '../tar.ts';
@@ -56,7 +55,7 @@ export class Picker {
     if (this.#wanted.has(target) && !this.#later.some(({ paths }) => paths.has(target))) return;
     throw new StackBackupError(
       'copy-failed',
-      `${printable(path.toString())} is the same file as ${printable(target.toString())}, which was moved away while it was copied`,
+      `${printable(path)} is the same file as ${printable(target)}, which was moved away while it was copied`,
       { next: 'Run the backup again.' },
     );
   }

@@ -1,12 +1,13 @@
-import { Readable } from 'node:stream';
 import { spawnStreaming } from '../../../base/process.ts';
 import type { RecordEntry } from '../../../snapshot/entries/records.ts';
 import { TarReader } from '../../archive/tar.ts';
+import { keepAttributes } from '../../changes/attributes.ts';
 import { argumentOf } from '../../changes/paths.ts';
 import { complaint } from '../../walk.ts';
 import type { Attributes } from '../place/headers.ts';
 import { refused, stuck } from '../trouble.ts';
 import { rootedAt } from '../wanted/wanted.ts';
+import { handed } from './handed.ts';
 
 /** Behind type and mode: `*` has extended attributes, `+` an ACL. */
 const mark = /^[-dlpcbhC][-rwxsStT]{9}([ *+])/;
@@ -25,7 +26,8 @@ export const marksOf = async (
   const child = spawnStreaming(
     [
       ...['tar', '-c', '-f', '/dev/null', '-vv', '--quoting-style=escape', '--numeric-owner'],
-      ...['--hard-dereference', '--xattrs', '--xattrs-include=*', '--acls'],
+      '--hard-dereference',
+      ...keepAttributes,
       ...['--no-recursion', '--null', '--verbatim-files-from', '--files-from=-'],
     ],
     {
@@ -51,8 +53,8 @@ export const marksOf = async (
 /** All attributes of folders that are kept in memory; beyond anything real. */
 const mostBytes = 64 * 1024 * 1024;
 
-/** What PAX calls extended attributes and ACLs (star, GNU tar). */
-export const isAttribute = (key: string): boolean => /^SCHILY\.(xattr|acl)\./.test(key);
+/** What PAX calls extended attributes and ACLs (star, GNU tar), but for what XFS shows a second time. */
+export const isAttribute = (key: string): boolean => /^SCHILY\.(?:acl\.|xattr\.(?!trusted\.SGI_))/.test(key);
 
 /** Attributes of folders as they come along in an archive. */
 export class FolderAttributes {
@@ -84,12 +86,13 @@ export const readAttributes = async (
     for await (const batch of folders)
       if (batch.length > 0) yield Buffer.concat(batch.map(({ path }) => argumentOf(path)));
   };
+  const { input, assertWhole } = handed(names());
   const child = spawnStreaming(
     [
-      ...['tar', '-c', '-f', '-', '--format=posix', '--xattrs', '--xattrs-include=*', '--acls'],
+      ...['tar', '-c', '-f', '-', '--format=posix', ...keepAttributes],
       ...['--no-recursion', '--null', '--verbatim-files-from', '--files-from=-'],
     ],
-    { cwd: root, env: { LC_ALL: 'C' }, input: Readable.from(names()) },
+    { cwd: root, env: { LC_ALL: 'C' }, input },
   );
   const found = new FolderAttributes(name);
   const reader = new TarReader({
@@ -99,6 +102,7 @@ export const readAttributes = async (
   });
   for await (const chunk of child.stdout as AsyncIterable<Buffer>) reader.push(chunk);
   const why = complaint(await child.done);
+  assertWhole();
   if (why !== undefined) throw refused(name, why);
   reader.end();
   return found;

@@ -1,8 +1,7 @@
-import { join } from 'node:path';
 import { sideBySide } from '../../../snapshot/entries/compare.ts';
 import type { RecordEntry } from '../../../snapshot/entries/records.ts';
 import { type HashRequest, hashFiles } from '../../../snapshot/hashing.ts';
-import { readIndex } from '../../../snapshot/index-file.ts';
+import { readIndexOf } from '../../../snapshot/index-file.ts';
 import { isShared } from '../../shared.ts';
 import type { BackOptions, BackSource } from '../types.ts';
 import { rootedAt, type Wanted } from '../wanted/wanted.ts';
@@ -57,7 +56,7 @@ const bytesALine = 4096;
 const indexOf = (known: BackSource | undefined, { bytes }: Doubted) =>
   known === undefined || bytes < known.mount.entries * bytesALine
     ? nothing()
-    : readIndex(join(known.folder, known.mount.index));
+    : readIndexOf(known.folder, known.mount);
 
 interface Content {
   readonly entry: RecordEntry;

@@ -20,7 +20,7 @@ export class Decisions {
   readonly folders = new PathSet();
   readonly #narrowing: Narrowing;
   readonly #tell: (change: Change) => void;
-  readonly #count = { created: 0, replaced: 0, removed: 0, metadata: 0, same: 0, bytes: 0, room: 0 };
+  readonly #count = { created: 0, replaced: 0, removed: 0, metadata: 0, same: 0, bytes: 0 };
 
   constructor(work: string, narrowing: Narrowing, tell: (change: Change) => void) {
     this.remove = new Pile(join(work, 'remove'));
@@ -51,7 +51,6 @@ export class Decisions {
     this.#disturb(entry);
     this.#told(entry, kind);
     this.#count.bytes += bytes;
-    this.#count.room = Math.max(this.#count.room, bytes);
   }
 
   /** `isTopmost`: what it lies in stays. */

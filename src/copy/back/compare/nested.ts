@@ -1,5 +1,5 @@
 import { readFile, realpath } from 'node:fs/promises';
-import { printable, type RecordEntry } from '../../../snapshot/entries/records.ts';
+import { printable } from '../../../snapshot/entries/records.ts';
 import { isBelow } from '../../changes/paths.ts';
 import { stuck } from '../trouble.ts';
 import type { Decisions } from './decisions.ts';
@@ -22,16 +22,16 @@ const mountsBelow = async (folder: string): Promise<readonly Buffer[]> => {
 
 /**
  * Rejects with `copy-failed`, before anything is touched, when something would have to be moved into or out of
- * another file system that is mounted below the target, or a folder be removed that one is mounted in.
+ * another file system that is mounted below the target, or a folder be removed or renewed that one is mounted in.
  */
 export const assertOneFileSystem = async (
   target: string,
-  { make, remove }: Decisions,
+  { make, remove, renew }: Decisions,
   name: string,
 ): Promise<void> => {
   const mounts = await mountsBelow(target);
   if (mounts.length === 0) return;
-  const look = ({ path }: RecordEntry, isInWay: (mount: Buffer) => boolean): void => {
+  const look = (path: Buffer, isInWay: (mount: Buffer) => boolean): void => {
     const mount = mounts.find(isInWay);
     if (mount === undefined) return;
     throw stuck(
@@ -40,12 +40,11 @@ export const assertOneFileSystem = async (
     );
   };
   for await (const batch of make.entries())
-    for (const entry of batch) look(entry, (mount) => isBelow(entry.path, mount) || entry.path.equals(mount));
+    for (const { path } of batch) look(path, (mount) => isBelow(path, mount) || path.equals(mount));
+  /** It would be moved, with all that is in it. */
+  const lookAround = (path: Buffer): void =>
+    look(path, (mount) => isBelow(path, mount) || path.equals(mount) || isBelow(mount, path));
   for await (const batch of remove.entries())
-    for (const entry of batch)
-      if (entry.type === 'dir')
-        look(
-          entry,
-          (mount) => isBelow(entry.path, mount) || entry.path.equals(mount) || isBelow(mount, entry.path),
-        );
+    for (const { path, type } of batch) if (type === 'dir') lookAround(path);
+  for (const path of renew) if (path.length > 0) lookAround(path);
 };

@@ -1,15 +1,16 @@
 import { createHash, type Hash } from 'node:crypto';
 import { basename, dirname, join } from 'node:path';
-import { Readable } from 'node:stream';
 import { StackBackupError } from '../../../base/errors.ts';
 import { spawnStreaming } from '../../../base/process.ts';
 import type { RecordEntry } from '../../../snapshot/entries/records.ts';
 import { belowTop, openArchive } from '../../archive/archive.ts';
 import type { TarLimit } from '../../archive/tar/guard.ts';
 import { type TarHandler, TarReader } from '../../archive/tar.ts';
+import { keepAttributes } from '../../changes/attributes.ts';
 import { argumentOf } from '../../changes/paths.ts';
 import { complaint } from '../../walk.ts';
 import { isAttribute } from '../compare/attributes.ts';
+import { handed } from '../compare/handed.ts';
 import { Members } from '../fill/members.ts';
 import { assertAsIndexed } from '../fill/tree.ts';
 import { FolderWalk } from '../place/folder-walk.ts';
@@ -49,21 +50,23 @@ async function* treeTar(
       else if (batch.length > 0) yield Buffer.concat(batch.map(({ path }) => argumentOf(path)));
     }
   };
+  const { input, assertWhole } = handed(names());
   const child = spawnStreaming(
     [
       ...['tar', '-c', '-f', '-', '--format=posix', '--numeric-owner', '--hard-dereference'],
-      ...['--xattrs', '--xattrs-include=*', '--acls'],
+      ...keepAttributes,
       ...['--no-recursion', '--null', '--verbatim-files-from', '--files-from=-'],
     ],
     {
       cwd: isFile ? dirname(root) : root,
       env: { LC_ALL: 'C' },
-      input: Readable.from(names()),
+      input,
       ...(signal && { signal }),
     },
   );
   yield* child.stdout as AsyncIterable<Buffer>;
   const why = complaint(await child.done);
+  assertWhole();
   if (why !== undefined) throw refused(mount.name, why);
 }
 

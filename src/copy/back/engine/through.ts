@@ -56,7 +56,7 @@ const compareThrough = async (
   const present = join(work, `engine-${performance.now()}`);
   await recordEntries(presentIn(target, signal), present);
   await sortRecords(present, signal);
-  const plan = { created: 0, replaced: 0, removed: 0, metadata: 0, same: 0, bytes: 0, room: 0 };
+  const plan = { created: 0, replaced: 0, removed: 0, metadata: 0, same: 0, bytes: 0 };
   let first: string | undefined;
   const changed = ({ path, type, size }: RecordEntry, kind: Change['kind'], why: string): void => {
     plan[kind]++;
@@ -81,7 +81,7 @@ const compareThrough = async (
         else changed(is, is.type === 'dir' && found.type === 'dir' ? 'metadata' : 'replaced', why);
       }
     }
-  return { plan: { ...plan, room: plan.bytes }, first };
+  return { plan, first };
 };
 
 /** What would change, read through the engine. Entries have no finer times there than seconds. */
@@ -136,10 +136,14 @@ export const putThrough = async (
   const broken = Promise.withResolvers<never>();
   broken.promise.catch(() => undefined);
   tar.on('error', broken.reject); // what is wrong with the snapshot counts, not what the engine says of it
-  await Promise.race([
-    target.engine.writeArchive(target.holder, dirname(target.path), tar, signal),
-    broken.promise,
-  ]);
+  try {
+    await Promise.race([
+      target.engine.writeArchive(target.holder, dirname(target.path), tar, signal),
+      broken.promise,
+    ]);
+  } finally {
+    tar.destroy(); // what it is made from is let go, also when the engine did not want the rest
+  }
   const { first } = await compareThrough(wanted, target, work, options, () => undefined, name);
   if (first !== undefined) throw stuck(name, first);
   return plan;

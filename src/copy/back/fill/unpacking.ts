@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { PassThrough } from 'node:stream';
 import { type RunResult, run } from '../../../base/process.ts';
+import { keepAttributes } from '../../changes/attributes.ts';
 import { complaint } from '../../walk.ts';
 import { archiveEnd } from '../place/headers.ts';
 import { stuck } from '../trouble.ts';
@@ -18,7 +19,8 @@ export class Unpacking {
     this.#done = run(
       [
         ...['tar', '-x', '-f', '-', `--strip-components=${strip}`, '-p', '--same-owner', '--numeric-owner'],
-        ...['--xattrs', '--xattrs-include=*', '--acls', '--warning=no-timestamp'],
+        ...keepAttributes,
+        '--warning=no-timestamp',
       ],
       { cwd: folder, env: { LC_ALL: 'C' }, input: this.#input, ...(signal && { signal }) },
     );

@@ -79,7 +79,7 @@ export const carryOut = async (decided: Decided, options: BackOptions): Promise<
     await fill(decided, target, staging, options);
     await setOwners(decisions, wanted, target, name);
     for (const path of decisions.renew.sort((a, b) => b.length - a.length))
-      if (path.length > 0) renewFolder(path, target, staging);
+      if (path.length > 0) renewFolder(path, target, staging, name);
     target.forget();
     await setImmediate();
   }

@@ -1,7 +1,9 @@
+import { isUtf8 } from 'node:buffer';
 import { chmodSync, chownSync, closeSync, fstatSync } from 'node:fs';
 import { messageOf, StackBackupError } from '../../../base/errors.ts';
 import { run } from '../../../base/process.ts';
 import { printable, type RecordEntry } from '../../../snapshot/entries/records.ts';
+import { keepAttributes } from '../../changes/attributes.ts';
 import { complaint } from '../../walk.ts';
 import { readAttributes } from '../compare/attributes.ts';
 import type { Decisions } from '../compare/decisions.ts';
@@ -35,13 +37,7 @@ const dress = async (
     const result = await run(
       [
         ...['tar', '-x', '-f', '-', '-C', `/proc/${process.pid}/fd`, '-p', '--same-owner', '--numeric-owner'],
-        ...[
-          '--xattrs',
-          '--xattrs-include=*',
-          '--acls',
-          '--delay-directory-restore',
-          '--warning=no-timestamp',
-        ],
+        ...[...keepAttributes, '--delay-directory-restore', '--warning=no-timestamp'],
       ],
       { env: { LC_ALL: 'C' }, input: Buffer.concat([...members, archiveEnd]) },
     );
@@ -72,12 +68,36 @@ export const finishFolders = async (
   if (waiting.length > 0) await dress(waiting, target, attributes, name);
 };
 
-/** Behind the PAX key of an extended attribute stands its name. */
 const attributeKey = /^SCHILY\.xattr\./;
 
 /**
+ * The name of an extended attribute, which stands in its PAX key: there `=` and `%` are written like in a URL.
+ * Undefined for one that no argument list of Node's can have.
+ */
+export const attributeName = (key: string): string | undefined => {
+  const name = key
+    .replace(attributeKey, '')
+    .replace(/%(3D|25)/g, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)));
+  const bytes = Buffer.from(name, 'latin1');
+  return isUtf8(bytes) ? bytes.toString('utf8') : undefined;
+};
+
+/** False when there is no `setfattr`. */
+const takeAway = async (attribute: string, from: string, name: string): Promise<boolean> => {
+  try {
+    const why = complaint(await run(['setfattr', '-x', attribute, '--', from], { env: { LC_ALL: 'C' } }));
+    if (why !== undefined) throw stuck(name, why);
+    return true;
+  } catch (thrown) {
+    if (thrown instanceof StackBackupError && thrown.code === 'tool-missing') return false;
+    throw thrown;
+  }
+};
+
+/**
  * Takes extended attributes from the root that it does not have in the snapshot. Unlike other folders it
- * cannot be replaced: it is what is mounted. False when `setfattr` would be needed and is not there.
+ * cannot be replaced: it is what is mounted. False when `setfattr` would be needed and is not there, or cannot
+ * be given the name.
  */
 export const cleanRoot = async (
   target: FolderWalk,
@@ -92,16 +112,12 @@ export const cleanRoot = async (
   const wrong = [...(has ?? [])]
     .map(([key]) => key)
     .filter((key) => attributeKey.test(key) && !should?.has(key));
-  for (const key of wrong)
-    try {
-      const result = await run(['setfattr', '-x', key.replace(attributeKey, ''), '--', `${root}/.`]);
-      const why = complaint(result);
-      if (why !== undefined) throw stuck(name, why);
-    } catch (thrown) {
-      if (thrown instanceof StackBackupError && thrown.code === 'tool-missing') return false;
-      throw thrown;
-    }
-  return true;
+  let isClean = true;
+  for (const key of wrong) {
+    const attribute = attributeName(key);
+    isClean = attribute !== undefined && (await takeAway(attribute, `${root}/.`, name)) && isClean;
+  }
+  return isClean;
 };
 
 /** Sets owner and mode of files that are otherwise as they should be; nobody else holds them. */

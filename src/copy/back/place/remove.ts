@@ -1,6 +1,7 @@
 import { mkdirSync, readdirSync, renameSync, unlinkSync } from 'node:fs';
 import { setImmediate } from 'node:timers/promises';
 import { errnoOf, messageOf } from '../../../base/errors.ts';
+import { printable } from '../../../snapshot/entries/records.ts';
 import type { Decisions } from '../compare/decisions.ts';
 import { stuck } from '../trouble.ts';
 import { FolderWalk } from './folder-walk.ts';
@@ -30,16 +31,32 @@ export const removeExtras = async (
   await staging.empty();
 };
 
+/** All of it, or nothing: what is left in a grave is thrown away. */
+const moveContent = (place: Buffer, fresh: Buffer): void => {
+  using old = new FolderWalk(place);
+  using next = new FolderWalk(fresh);
+  const moved: Buffer[] = [];
+  try {
+    for (const child of readdirSync(place, { encoding: 'buffer' })) {
+      renameSync(old.at(child), next.at(child));
+      moved.push(child);
+    }
+  } catch (thrown) {
+    for (const child of moved) renameSync(next.at(child), old.at(child));
+    throw thrown;
+  }
+};
+
 /** Puts a new folder in the place of one, with what is in it: so attributes go that it should not have. */
-export const renewFolder = (path: Buffer, target: FolderWalk, staging: Staging): void => {
+export const renewFolder = (path: Buffer, target: FolderWalk, staging: Staging, name: string): void => {
   target.forget();
   const [place, fresh] = [target.at(path), staging.grave()];
-  mkdirSync(fresh, { mode: 0o700 });
-  {
-    using old = new FolderWalk(place);
-    using next = new FolderWalk(fresh);
-    for (const child of readdirSync(place, { encoding: 'buffer' })) renameSync(old.at(child), next.at(child));
+  try {
+    mkdirSync(fresh, { mode: 0o700 });
+    moveContent(place, fresh);
+    renameSync(place, staging.grave());
+    renameSync(fresh, place);
+  } catch (thrown) {
+    throw stuck(name, `${printable(path)}: ${messageOf(thrown)}`, thrown);
   }
-  renameSync(place, staging.grave());
-  renameSync(fresh, place);
 };

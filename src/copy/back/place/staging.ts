@@ -3,6 +3,7 @@ import {
   accessSync,
   closeSync,
   constants,
+  fstatSync,
   lstatSync,
   mkdirSync,
   openSync,
@@ -17,10 +18,11 @@ import { FolderWalk, forOthers, mountOf } from './folder-walk.ts';
 const prefixOf = (target: string): string =>
   `.stack-backup-${createHash('sha256').update(basename(target)).digest('hex').slice(0, 8)}-`;
 
+/** Whether names can be moved between two folders: not from one mount to another, nor out of a subvolume. */
 const onePlace = (a: string, b: string): boolean => {
   const [one, two] = [openSync(a, constants.O_RDONLY), openSync(b, constants.O_RDONLY)];
   try {
-    return mountOf(one) === mountOf(two);
+    return mountOf(one) === mountOf(two) && fstatSync(one).dev === fstatSync(two).dev;
   } finally {
     closeSync(one);
     closeSync(two);

@@ -1,7 +1,7 @@
-import { basename, dirname, join } from 'node:path';
+import { basename, dirname } from 'node:path';
 import { ascending } from '../../../snapshot/entries/compare.ts';
 import type { RecordEntry } from '../../../snapshot/entries/records.ts';
-import { readIndex } from '../../../snapshot/index-file.ts';
+import { readIndexOf } from '../../../snapshot/index-file.ts';
 import type { TarLimit } from '../../archive/tar/guard.ts';
 import { parentOf } from '../../changes/paths.ts';
 import { PathSet } from '../../changes/seen.ts';
@@ -12,11 +12,6 @@ import { LinkCollector, type LinkGroup } from './links.ts';
 import type { Narrowing } from './narrow.ts';
 
 type Entries = AsyncGenerator<readonly RecordEntry[], void, void>;
-
-interface Content {
-  readonly size: number;
-  readonly sha256: string | undefined;
-}
 
 /** What the index of a mount says should be there, once it has been found to make sense. */
 export interface Wanted {
@@ -33,7 +28,6 @@ export interface Wanted {
 /** Checks each entry by itself, and that everything lies in a folder of the index. */
 class Soundness {
   readonly #name: string;
-  readonly #most: number;
   readonly #folders = new PathSet();
   #entries = 0;
   #bytes = 0;
@@ -41,12 +35,10 @@ class Soundness {
 
   constructor({ mount }: BackSource) {
     this.#name = mount.name;
-    this.#most = mount.entries + 1; // and the root
   }
 
   look(entry: RecordEntry): void {
-    if (++this.#entries > this.#most)
-      throw refused(this.#name, 'its index has more entries than its manifest says');
+    this.#entries++;
     if (entry.type === 'file' && entry.target === undefined) this.#bytes += entry.size;
     if (entry.mode > 0o7777) throw refused(this.#name, 'its mode is none', entry.path);
     if (entry.type === 'dir') this.#folders.add(entry.path);
@@ -90,7 +82,7 @@ const readerOf = (source: BackSource): (() => Entries) => {
 };
 
 const indexOf = ({ folder, mount }: BackSource): Entries => {
-  const entries = readIndex(join(folder, mount.index));
+  const entries = readIndexOf(folder, mount);
   return (async function* () {
     try {
       yield* ascending(entries);
@@ -104,25 +96,35 @@ const indexOf = ({ folder, mount }: BackSource): Entries => {
 const contentsOf = async (
   index: () => Entries,
   groups: readonly LinkGroup[],
-): Promise<ReadonlyMap<string, Content>> => {
-  const contents = new Map<string, Content>();
+): Promise<ReadonlyMap<string, RecordEntry>> => {
+  const contents = new Map<string, RecordEntry>();
   if (groups.length === 0) return contents;
   const carriers = new Set(groups.map(({ carrier }) => carrier));
   for await (const batch of index())
-    for (const { path, type, size, sha256, target } of batch) {
-      const name = path.toString('latin1');
-      if (type === 'file' && target === undefined && carriers.has(name)) contents.set(name, { size, sha256 });
+    for (const entry of batch) {
+      const name = entry.path.toString('latin1');
+      if (entry.type === 'file' && entry.target === undefined && carriers.has(name))
+        contents.set(name, entry);
     }
   return contents;
 };
 
-/** A file with what the name that carries its bytes says of them. */
-const filled = (name: string, entry: RecordEntry, contents: ReadonlyMap<string, Content>): RecordEntry => {
+/**
+ * A file with what the name that carries its bytes says of it. That counts, not what the link says: where
+ * somebody wrote to it while it was copied, they may be of two moments.
+ */
+const filled = (
+  name: string,
+  entry: RecordEntry,
+  contents: ReadonlyMap<string, RecordEntry>,
+): RecordEntry => {
   if (entry.type !== 'file') return entry;
   const { target, ...plain } = entry;
   const content = target === undefined ? entry : contents.get(target.toString('latin1'));
   if (content?.sha256 === undefined) throw refused(name, 'its content has no checksum', entry.path);
-  return { ...plain, size: content.size, sha256: content.sha256 };
+  if (content === entry) return entry;
+  const { size, sha256, mode, uid, gid, mtimeNs, part } = content;
+  return { ...plain, size, sha256, mode, uid, gid, mtimeNs, ...(part !== undefined && { part }) };
 };
 
 /**

@@ -196,6 +196,24 @@ describe('putting back a tree', { timeout: 90_000 }, () => {
       ),
     });
     expect(await contents(live)).toEqual(changed);
+    await writeFile(join(live, 'an other/disk/file'), 'before');
+    // A folder with an attribute too many would be made anew, and what lies in it be moved.
+    await must(
+      ['touch', '-r', join(source.folder, source.mount.path, 'an other/disk/file'), 'an other/disk/file'],
+      live,
+    );
+    await writeFile(join(live, 'plain/file'), 'before');
+    await must(['touch', '-r', join(source.folder, source.mount.path, 'plain/file'), 'plain/file'], live);
+    await must(['setfattr', '-n', 'user.n', '-v', '1', 'an other'], live);
+    const marked = await stateOf(live);
+    await expect(putBack(source, host(live))).rejects.toMatchObject({
+      code: 'copy-failed',
+      message: expect.stringMatching(
+        /an other differs, and another file system is mounted at an other\/disk/,
+      ),
+    });
+    expect(await stateOf(live)).toEqual(marked);
+    await writeFile(join(live, 'plain/file'), 'afterwards');
     const some = { paths: [Buffer.from('plain')] };
     expect(await putBack(source, host(live), some)).toMatchObject({ replaced: 1 });
     expect(await readFile(join(live, 'plain/file'), 'utf8')).toBe('before');
@@ -209,7 +227,18 @@ describe('putting back a tree', { timeout: 90_000 }, () => {
     const source = await snapshotOf(live);
     await must(['setfacl', '-m', 'u:4242:r', 'sub/inner'], live);
     await must(['setfattr', '-n', 'user.n', '-v', '1', 'sub'], live);
-    await putBack(source, host(live));
+    await must(['setfattr', '-n', 'user.50%=half%3D', '-v', '1', '.'], live);
+    expect(await putBack(source, host(live))).toMatchObject({ lost: [] });
     expect(await stateOf(live)).toEqual(before);
+  });
+
+  it('leaves alone what XFS shows of an ACL as an attribute', async () => {
+    const live = join(folder, 'live');
+    await mkdir(join(live, 'sub'), { recursive: true });
+    const source = await snapshotOf(live);
+    await must(['setfattr', '-n', 'trusted.SGI_ACL_FILE', '-v', '1', '.', 'sub'], live);
+    expect(await putBack(source, host(live))).toMatchObject({ metadata: 0, same: 2 });
+    const shown = await must(['getfattr', '-R', '-d', '-m', 'SGI_ACL_FILE', '.'], live);
+    expect(shown.toString().match(/SGI_ACL_FILE/g)).toHaveLength(2);
   });
 });
