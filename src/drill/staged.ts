@@ -1,10 +1,14 @@
+import type { ContainerDetails } from '../docker/engine.ts';
+import { awaitServer } from '../hooks/load/ready.ts';
+import type { LoadSource } from '../hooks/load/types.ts';
 import type { CheckResult } from '../run/drill/record.ts';
 import { askInSandbox, notAsked } from './checks/configured.ts';
 import { awaitHealth, containersOf } from './checks/health.ts';
 import { rowsChecks } from './checks/rows.ts';
-import { contextFor, dumpsOf } from './data/databases.ts';
+import { askedServer, contextFor, dumpsOf } from './data/databases.ts';
 import { loadOne } from './data/load.ts';
 import { letIn } from './data/postgres.ts';
+import { openServer } from './data/ready.ts';
 import { inDependencyOrder } from './plan/order.ts';
 import { reloadServer } from './sandbox/reload.ts';
 import { startServices } from './sandbox/start.ts';
@@ -17,19 +21,46 @@ export const noteComplaint = ({ drill }: Starting, complaint: string | undefined
 
 export const hasFailed = (checks: readonly CheckResult[]): boolean => checks.some(({ ok }) => !ok);
 
+/** A server whose health check is content lets somebody in by then, or never. */
+const answersSoonMs = 30_000;
+
 /** Checks of the configuration that are asked in a running service. */
 const asksOf = ({ drill }: Starting, service: string) =>
   drill.task.checks.filter((check) => check.kind !== 'sqlite' && check.service === service);
 
 /** A fresh server made its own rules when it began: they are opened, too, then the dumps are loaded. */
-const loadInto = async ({ drill, paths }: Starting, service: string, container: string): Promise<void> => {
-  for (const path of paths.values()) await letIn(path);
-  await reloadServer(drill.tools.engine, container, drill.tools.signal);
-  const details = await drill.tools.engine.inspect(container);
-  for (const source of dumpsOf(drill, 'postgres', new Set([service]))) {
-    drill.tools.say(`loading ${source.dump.path}`);
-    drill.checks.push(await loadOne(contextFor(drill, source, details), source));
+const loadInto = async (
+  starting: Starting,
+  sources: readonly LoadSource[],
+  details: ContainerDetails,
+): Promise<void> => {
+  const { drill, paths } = starting;
+  const { engine, signal, say } = drill.tools;
+  const open = async (): Promise<void> => {
+    for (const path of paths.values()) await letIn(path);
+    await reloadServer(engine, details.id, signal);
+  };
+  for (const source of sources) {
+    say(`loading ${source.dump.path}`);
+    const context = contextFor(drill, source, details);
+    const prepare = () => openServer(context, open, patienceWith(starting, details));
+    drill.checks.push(await loadOne(context, source, prepare));
   }
+};
+
+/** A server that is healthy should answer; one without a health check may only have begun to start. */
+const patienceWith = ({ drill }: Starting, { health }: ContainerDetails): number =>
+  health === 'healthy' ? Math.min(answersSoonMs, drill.task.settings.health) : drill.task.settings.health;
+
+/** What a server refuses to the end is told by whoever asks it then. */
+const awaitDatabase = async (
+  starting: Starting,
+  service: string,
+  details: ContainerDetails,
+): Promise<void> => {
+  const context = askedServer(starting.drill, service, details);
+  if (context === undefined) return;
+  await awaitServer(context, patienceWith(starting, details)).catch(() => context.signal.throwIfAborted());
 };
 
 /** Counts and asks in a service that runs while those that use it do not. */
@@ -37,9 +68,11 @@ const lookInto = async (starting: Starting, service: string): Promise<void> => {
   const { drill, watch } = starting;
   const details = (await containersOf(drill)).get(service);
   if (details === undefined) return;
-  if (drill.task.data === 'dumps') await loadInto(starting, service, details.id);
+  const sources = dumpsOf(drill, 'postgres', new Set([service]));
+  if (drill.task.data === 'dumps') await loadInto(starting, sources, details);
+  else await awaitDatabase(starting, service, details);
   await watch.beside(async () => {
-    for (const source of dumpsOf(drill, 'postgres', new Set([service]))) {
+    for (const source of sources) {
       const context = contextFor(drill, source, details);
       drill.checks.push(...(await rowsChecks(context, source, drill.task.settings.ignoreRows)));
     }

@@ -12,3 +12,6 @@ export const composeLabel = {
   version: 'com.docker.compose.version',
   environmentFile: 'com.docker.compose.project.environment_file',
 } as const;
+
+/** `docker compose config` prints a dollar sign as two. */
+export const singleDollars = (text: string): string => text.replaceAll('$$', '$');

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import type { Warning } from '../base/events.ts';
 import type { Instance } from '../config/types.ts';
 import { type ComposeProject, composeHashes, composeModel } from '../docker/compose.ts';
-import { composeLabel } from './labels.ts';
+import { composeLabel, singleDollars } from './labels.ts';
 import type { LifecycleHook, Stack, StackContainer } from './types.ts';
 
 export interface ModelResult {
@@ -95,14 +95,11 @@ const lifecycleHook = (raw: RawHook): LifecycleHook => ({
   ...(raw.environment
     ? {
         environment: Object.entries(raw.environment).map(
-          ([key, value]) => `${key}=${singleDollar(value ?? '')}`,
+          ([key, value]) => `${key}=${singleDollars(value ?? '')}`,
         ),
       }
     : {}),
 });
-
-/** `docker compose config` prints a dollar sign as two. */
-const singleDollar = (text: string): string => text.replaceAll('$$', '$');
 
 /** `pre_stop` and `post_start` of every service of a resolved model. */
 export const lifecycleOf = (model: unknown): Stack['lifecycle'] => {
@@ -124,5 +121,5 @@ export const lifecycleOf = (model: unknown): Stack['lifecycle'] => {
 
 const unescaped = (raw: RawHook): LifecycleHook => {
   const hook = lifecycleHook(raw);
-  return { ...hook, command: hook.command.map(singleDollar) };
+  return { ...hook, command: hook.command.map(singleDollars) };
 };

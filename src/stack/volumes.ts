@@ -1,6 +1,6 @@
 import type { Instance } from '../config/types.ts';
 import type { VolumeDetails } from '../docker/engine.ts';
-import { composeLabel } from './labels.ts';
+import { composeLabel, singleDollars } from './labels.ts';
 import { modelOf } from './model.ts';
 import type { StackContainer } from './types.ts';
 
@@ -38,11 +38,8 @@ interface RawModel {
   readonly volumes?: Readonly<Record<string, RawVolume | null>>;
 }
 
-/** `docker compose config` prints a dollar sign as two. */
 const plain = (values: Readonly<Record<string, string>> = {}): Record<string, string> =>
-  Object.fromEntries(
-    Object.entries(values).map(([key, value]) => [key, String(value).replaceAll('$$', '$')]),
-  );
+  Object.fromEntries(Object.entries(values).map(([key, value]) => [key, singleDollars(String(value))]));
 
 /**
  * What Compose would make of a volume. Its `config-hash` label is left out: without it Compose takes the

@@ -90,7 +90,6 @@ export const snapshotOf = async (
   base: Base | undefined,
   form: 'tree' | 'archive',
   { before, during, between, isAhead = true }: Night,
-  leastPatched?: number,
 ): Promise<CopyResult> => {
   await applyEdits(source, before);
   await mkdir(snapshot);
@@ -98,7 +97,7 @@ export const snapshotOf = async (
   const onBaseLost = (why: string): void => {
     throw new Error(why);
   };
-  const options = { bytes: 0, base, onBaseLost, ...(leastPatched !== undefined && { leastPatched }) };
+  const options = { bytes: 0, base, onBaseLost };
   const warm =
     form === 'tree'
       ? await warmTree(volumeTask('v', source), snapshot, options)
@@ -133,7 +132,6 @@ export interface NightOptions {
   /** Where the sources and the snapshots are made; both in the system's folder for temporary files otherwise. */
   readonly sources?: string;
   readonly snapshots?: string;
-  readonly leastPatched?: number;
   /** So many rounds exactly; otherwise as many as there is time for. */
   readonly rounds?: number;
 }
@@ -146,7 +144,7 @@ const mostRounds = casesOf(25);
 export const nightAfterNight = async (
   form: 'tree' | 'archive',
   check: (source: string, snapshot: string, result: CopyResult) => Promise<void>,
-  { sources, snapshots, leastPatched, rounds }: NightOptions = {},
+  { sources, snapshots, rounds }: NightOptions = {},
 ): Promise<void> => {
   const until = performance.now() + limitMs;
   let tried = 0;
@@ -163,7 +161,7 @@ export const nightAfterNight = async (
         let base: Base | undefined;
         for (const [number, changes] of nights.entries()) {
           const snapshot = join(folder, `snapshot-${number}`);
-          const result = await snapshotOf(source, snapshot, base, form, forForm(changes, form), leastPatched);
+          const result = await snapshotOf(source, snapshot, base, form, forForm(changes, form));
           await check(source, snapshot, result);
           base = baseOf(snapshot, result);
         }

@@ -34,11 +34,11 @@ const patchedBytes = 1024 * 1024;
 export const cloningOf = async (
   source: string,
   copy: string,
-  { reflink, leastBytes = patchedBytes }: { readonly reflink: boolean; readonly leastBytes?: number },
+  reflink: boolean,
 ): Promise<Cloning | undefined> => {
   if (!reflink) return undefined;
   const [from, to] = await Promise.all([stat(source), stat(dirname(copy))]);
-  return from.dev === to.dev ? { from: 'source' } : { from: 'earlier', copy, leastBytes };
+  return from.dev === to.dev ? { from: 'source' } : { from: 'earlier', copy, leastBytes: patchedBytes };
 };
 
 const isThere = (path: string): Promise<boolean> =>

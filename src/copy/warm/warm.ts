@@ -27,8 +27,6 @@ export interface WarmOptions extends CopyOptions {
   readonly onBaseLost: (why: string) => void;
   /** Holds what is copied while services run to a rate. */
   readonly pace?: Pace | undefined;
-  /** From which size on a large file is patched, where that can be. */
-  readonly leastPatched?: number;
 }
 
 /** A pass that took longer is followed by another: so much less is left for the time without services. */
@@ -140,10 +138,7 @@ export const warmTree = async (task: CopyTask, snapshot: string, options: WarmOp
   const fingerprint = new Fingerprint();
   let from = performance.now();
   const reflink = await canReflink(workPath(snapshot));
-  const cloning = await cloningOf(source, copy, {
-    reflink,
-    ...(options.leastPatched !== undefined && { leastBytes: options.leastPatched }),
-  });
+  const cloning = await cloningOf(source, copy, reflink);
   const start = await begin(source, copy, snapshot, fingerprint, { ...options, reflink, cloning });
   const records = `${sourceRecordsPath(snapshot, task.path)}.warm`;
   const stock = await takeStock(copy, records, fingerprint, signal);

@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream';
 import type Docker from 'dockerode';
 import type { HolderRequest } from '../engine.ts';
+import { removeContainer } from './reader.ts';
 
 export const holderLabel = 'io.stack-backup.run';
 const holderImage = 'stack-backup/holder';
@@ -46,6 +47,6 @@ const ignoreGone = (error: { statusCode?: number }): void => {
 export const removeHolderContainers = async (docker: Docker, run: string): Promise<void> => {
   const label = [`${holderLabel}=${run}`];
   for (const { Id } of await docker.listContainers({ all: true, filters: { label } }))
-    await docker.getContainer(Id).remove({ force: true, v: false }).catch(ignoreGone);
+    await removeContainer(docker.getContainer(Id), { v: false });
   await docker.getImage(`${holderImage}:${run}`).remove({ force: true }).catch(ignoreGone);
 };

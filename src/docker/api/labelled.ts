@@ -1,4 +1,5 @@
 import type Docker from 'dockerode';
+import { removeContainer } from './reader.ts';
 
 const ignoreGone = (error: { statusCode?: number }): void => {
   if (error.statusCode !== 404) throw error;
@@ -11,8 +12,7 @@ const removeContainers = async (docker: Docker, label: string): Promise<void> =>
   for (let round = 0; round < rounds; round++) {
     const found = await docker.listContainers({ all: true, filters: { label: [label] } });
     if (found.length === 0) return;
-    for (const { Id } of found)
-      await docker.getContainer(Id).remove({ force: true, v: true }).catch(ignoreGone);
+    for (const { Id } of found) await removeContainer(docker.getContainer(Id));
   }
 };
 

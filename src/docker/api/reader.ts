@@ -30,10 +30,10 @@ const isOfDead = (label: string | undefined): boolean => {
 
 const status = (error: unknown): number | undefined => (error as { readonly statusCode?: number }).statusCode;
 
-/** Removes it, and waits where the engine is at that already. Gone is success. */
-const removeContainer = async (container: Docker.Container): Promise<void> => {
+/** Removes it, and waits where the engine is at that already. Gone is success. `v`: its anonymous volumes, too. */
+export const removeContainer = async (container: Docker.Container, { v } = { v: true }): Promise<void> => {
   try {
-    await container.remove({ force: true, v: true });
+    await container.remove({ force: true, v });
   } catch (error) {
     if (status(error) === 404) return;
     if (status(error) !== 409) throw error;

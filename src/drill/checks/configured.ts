@@ -5,6 +5,7 @@ import type { ContainerDetails } from '../../docker/engine.ts';
 import { askCheck, inTime, secretsOf } from '../../hooks/checks/ask.ts';
 import { whyWrong } from '../../hooks/checks/compare.ts';
 import type { CheckResult } from '../../run/drill/record.ts';
+import { withoutPassword } from '../data/databases.ts';
 import { asContainer } from '../sandbox/container.ts';
 import type { Drill } from '../task.ts';
 
@@ -32,6 +33,7 @@ export const askInSandbox = async (
         hooks: task.hooks.map((hook) => (hook.kind === 'postgres' ? withoutPassword(hook) : hook)),
         secrets: secretsOf([container], task.hooks),
         hostPaths: tools.info.local,
+        settled: true,
         signal,
       }),
     );
@@ -42,9 +44,6 @@ export const askInSandbox = async (
     return { ...base, ok: false, message: messageOf(error) };
   }
 };
-
-/** Everybody is let in, and the original's password is none of the sandbox's. */
-const withoutPassword = <T extends { readonly password?: string }>({ password: _, ...hook }: T) => hook;
 
 /** One that could not be asked: because its service is not there, if nothing else is said. */
 export const notAsked = (

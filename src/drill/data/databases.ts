@@ -1,3 +1,4 @@
+import type { HookConfig } from '../../config/types.ts';
 import type { ContainerDetails } from '../../docker/engine.ts';
 import { loadableDumps } from '../../hooks/load/load.ts';
 import { removeSet } from '../../hooks/load/sqlite-files.ts';
@@ -16,23 +17,46 @@ export const dumpsOf = (
     ({ dump }) => dump.kind === kind && services.has(dump.service),
   );
 
-/** A container of the sandbox as a place to load into. Everybody is let in there, so no password is asked for. */
-export const contextFor = (
-  { task, tools }: Drill,
-  { dump }: LoadSource,
+const contextOf = (
+  { tools }: Drill,
+  service: string,
+  hook: HookConfig | undefined,
   details: ContainerDetails,
-): LoadContext => {
-  const hook = task.hooks.find(({ name, kind }) => name === dump.hook && kind === dump.kind);
-  return {
-    engine: tools.engine,
-    container: asContainer(dump.service, details),
-    hostPaths: tools.info.local,
-    hook: hook?.kind === 'postgres' ? withoutPassword(hook) : hook,
-    signal: tools.signal,
-  };
+): LoadContext => ({
+  engine: tools.engine,
+  container: asContainer(service, details),
+  hostPaths: tools.info.local,
+  hook: hook?.kind === 'postgres' ? withoutPassword(hook) : hook,
+  settled: true,
+  signal: tools.signal,
+});
+
+/**
+ * A container of the sandbox as a place to load into. Everybody is let in there, so no password is asked for;
+ * SQLite files are loaded and counted before anything is started.
+ */
+export const contextFor = (drill: Drill, { dump }: LoadSource, details: ContainerDetails): LoadContext => {
+  const hook = drill.task.hooks.find(({ name, kind }) => name === dump.hook && kind === dump.kind);
+  return contextOf(drill, dump.service, hook, details);
 };
 
-const withoutPassword = <T extends { readonly password?: string }>({ password: _, ...hook }: T) => hook;
+/** The same of a PostgreSQL server that is asked; undefined where nothing is asked of one. */
+export const askedServer = (
+  drill: Drill,
+  service: string,
+  details: ContainerDetails,
+): LoadContext | undefined => {
+  const [source] = dumpsOf(drill, 'postgres', new Set([service]));
+  if (source !== undefined) return contextFor(drill, source, details);
+  const { checks, hooks } = drill.task;
+  if (!checks.some((check) => check.kind === 'postgres' && check.service === service)) return undefined;
+  const hook = hooks.find((one) => one.kind === 'postgres' && one.service === service);
+  return contextOf(drill, service, hook, details);
+};
+
+/** Everybody is let in, and the original's password is none of the sandbox's. */
+export const withoutPassword = <T extends { readonly password?: string }>({ password: _, ...hook }: T) =>
+  hook;
 
 /**
  * Removes the database file that came back with its volume: what is loaded then comes from the dump alone. The

@@ -1,6 +1,7 @@
+import { randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
 import { lstat, open, readdir, rename } from 'node:fs/promises';
-import { join } from 'node:path';
+import { FolderWalk, throughHandle } from '../../copy/back/place/folder-walk.ts';
 
 /** What stands in front of all other rules: whoever reaches the server may enter, and nobody outside can. */
 const rules = [
@@ -14,41 +15,46 @@ const rules = [
 const longest = 1024 * 1024;
 const depth = 2;
 
-const isFile = (path: string): Promise<boolean> =>
+const isFile = (path: Buffer): Promise<boolean> =>
   lstat(path).then(
     (stats) => stats.isFile(),
     () => false,
   );
 
-/** Folders of clusters below a folder. Links are never followed: what lies there came out of a snapshot. */
-const clustersIn = async (folder: string, left = depth): Promise<readonly string[]> => {
-  if (await isFile(join(folder, 'PG_VERSION'))) return [folder];
+const inside = (folder: Buffer, name: Buffer | string): Buffer =>
+  Buffer.concat([folder, Buffer.from(folder.length === 0 ? '' : '/'), Buffer.from(name)]);
+
+/**
+ * Folders of clusters below a folder. What lies there came out of a snapshot, and a server of that may be at
+ * work in it: every folder is reached through the handle of the one above, and no link is followed.
+ */
+const clustersIn = async (walk: FolderWalk, folder: Buffer, left = depth): Promise<readonly Buffer[]> => {
+  if (await isFile(walk.at(inside(folder, 'PG_VERSION')))) return [folder];
   if (left === 0) return [];
-  const entries = await readdir(folder, { withFileTypes: true });
-  const below = entries
-    .filter((entry) => entry.isDirectory())
-    .map(({ name }) => clustersIn(join(folder, name), left - 1));
-  return (await Promise.all(below)).flat();
+  const found: Buffer[] = [];
+  const here = throughHandle(walk.folder(folder), Buffer.from('.'));
+  for (const entry of await readdir(here, { withFileTypes: true, encoding: 'buffer' })) {
+    if (!entry.isDirectory()) continue;
+    // One that is gone, or is a link now, has no server in it.
+    found.push(...(await clustersIn(walk, inside(folder, entry.name), left - 1).catch(() => [])));
+  }
+  return found;
 };
 
 /** Writes a new file and puts it in the old one's place, so that no link leads the writing elsewhere. */
-const openRules = async (cluster: string): Promise<boolean> => {
-  const path = join(cluster, 'pg_hba.conf');
+const openRules = async (walk: FolderWalk, cluster: Buffer): Promise<boolean> => {
+  const path = walk.at(inside(cluster, 'pg_hba.conf'));
   if (!(await isFile(path))) return false;
-  const old = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
-  await using _ = old;
-  const { size, uid, gid, mode } = await old.stat();
-  if (size > longest) return false;
+  await using old = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  const stats = await old.stat();
+  if (!stats.isFile() || stats.size > longest) return false;
   const text = await old.readFile('utf8');
   if (text.startsWith(rules)) return true;
-  const fresh = join(cluster, '.pg_hba.conf.drill');
-  const file = await open(fresh, 'wx', mode & 0o777);
-  try {
-    await file.writeFile(rules + text);
-    await file.chown(uid, gid);
-  } finally {
-    await file.close();
-  }
+  const fresh = walk.at(inside(cluster, `.pg_hba.conf.${randomBytes(6).toString('hex')}`));
+  const { O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW } = constants;
+  await using file = await open(fresh, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, stats.mode & 0o777);
+  await file.writeFile(rules + text);
+  await file.chown(stats.uid, stats.gid);
   await rename(fresh, path);
   return true;
 };
@@ -59,6 +65,9 @@ const openRules = async (cluster: string): Promise<boolean> => {
  * server has to read the rules again. Resolves with whether there was one.
  */
 export const letIn = async (folder: string): Promise<boolean> => {
-  const opened = await Promise.all((await clustersIn(folder)).map(openRules));
-  return opened.includes(true);
+  using walk = new FolderWalk(folder);
+  let isOpen = false;
+  for (const cluster of await clustersIn(walk, Buffer.alloc(0)))
+    isOpen = (await openRules(walk, cluster)) || isOpen;
+  return isOpen;
 };

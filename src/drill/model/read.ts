@@ -1,3 +1,4 @@
+import { singleDollars } from '../../stack/labels.ts';
 import type { Fields, Json } from './types.ts';
 
 /** The fields of a map; none when it is something else. */
@@ -26,8 +27,8 @@ export const mapTexts = (value: Json, change: (text: string) => string): Json =>
   );
 };
 
-/** A model as people mean it: Compose prints a dollar sign as two. */
-export const withSingleDollars = (model: Json): Json => mapTexts(model, (text) => text.replaceAll('$$', '$'));
+/** A model as people mean it. */
+export const withSingleDollars = (model: Json): Json => mapTexts(model, singleDollars);
 
 /** A model that Compose reads as it stands: no variable of this machine is ever put into it. */
 export const withDoubleDollars = (model: Json): Json =>

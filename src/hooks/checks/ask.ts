@@ -25,6 +25,8 @@ export interface CheckContext {
   readonly secrets: readonly string[];
   /** The engine's host paths can be read from here. */
   readonly hostPaths: boolean;
+  /** Nobody has an SQLite file open: a journal that was left behind may be rolled back. */
+  readonly settled?: boolean;
   readonly signal: AbortSignal;
 }
 
@@ -120,9 +122,10 @@ export const valueOfFile = async (
   { path, sql }: SqliteCheck,
   source: string,
   use: 'live' | 'own',
-  { secrets, signal }: Pick<CheckContext, 'secrets' | 'signal'>,
+  { secrets, signal, settled = false }: Pick<CheckContext, 'secrets' | 'signal' | 'settled'>,
 ): Promise<string> => {
-  const { value = '' } = await operate(path, signal, { source, use, check: 'none', checkpoint: false, sql });
+  const request = { source, use, settled, check: 'none', checkpoint: false, sql } as const;
+  const { value = '' } = await operate(path, signal, request);
   return cleaned(Buffer.from(value), Buffer.byteLength(value), secrets);
 };
 

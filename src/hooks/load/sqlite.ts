@@ -48,8 +48,9 @@ const preview = async (context: LoadContext, source: LoadSource, token: string) 
   const look = { check: 'none', checkpoint: false, count: true } as const;
   const dump = await operate(source.dump.path, signal, { ...look, source: plan.file, use: 'quiet' });
   // One that is too damaged to be counted is what a restore is for.
+  const live = { ...look, source: plan.target, use: 'live', settled: context.settled === true } as const;
   const now = plan.exists
-    ? await operate(plan.database, signal, { ...look, source: plan.target, use: 'live' }).catch((error) => {
+    ? await operate(plan.database, signal, live).catch((error) => {
         if (signal.aborted) throw error;
       })
     : undefined;

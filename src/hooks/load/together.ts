@@ -1,3 +1,4 @@
+import { formatDuration } from '../../base/duration.ts';
 import { messageOf, StackBackupError } from '../../base/errors.ts';
 import { loadDump, settleLoad, swapLoad, undoLoad } from './load.ts';
 import type { LoadContext, LoadPlan } from './types.ts';
@@ -8,17 +9,28 @@ export interface PlannedLoad {
   readonly plan: LoadPlan;
 }
 
-const never = (): AbortSignal => new AbortController().signal;
+type Step = (context: LoadContext, plan: LoadPlan) => Promise<void>;
 
-/** Each in its turn, whatever becomes of the others; what went wrong, a line each. Not to be interrupted. */
-const each = async (
-  loads: readonly PlannedLoad[],
-  step: (context: LoadContext, plan: LoadPlan) => Promise<void>,
-): Promise<readonly string[]> => {
+/** Such a step renames, and removes at most: a server that takes longer does not answer. */
+const limitMs = 600_000;
+
+/** Not to be interrupted, but not without an end. */
+const toItsEnd = async ({ context, plan }: PlannedLoad, step: Step): Promise<void> => {
+  const signal = AbortSignal.timeout(limitMs);
+  try {
+    await step({ ...context, signal }, plan);
+  } catch (cause) {
+    if (!signal.aborted) throw cause;
+    throw new StackBackupError('timeout', `it took longer than ${formatDuration(limitMs)}`, { cause });
+  }
+};
+
+/** Each in its turn, whatever becomes of the others; what went wrong, a line each. */
+const each = async (loads: readonly PlannedLoad[], step: Step): Promise<readonly string[]> => {
   const problems: string[] = [];
-  for (const { context, plan } of loads)
-    await step({ ...context, signal: never() }, plan).catch((error: unknown) => {
-      problems.push(`${plan.database} of ${plan.service}: ${messageOf(error)}`);
+  for (const load of loads)
+    await toItsEnd(load, step).catch((error: unknown) => {
+      problems.push(`${load.plan.database} of ${load.plan.service}: ${messageOf(error)}`);
     });
   return problems;
 };
@@ -47,7 +59,7 @@ export const loadTogether = async (
     }
     // From here on it is short, and better not interrupted in the middle.
     for (const { context } of loads) context.signal.throwIfAborted();
-    for (const { context, plan } of loads) await swapLoad({ ...context, signal: never() }, plan);
+    for (const load of loads) await toItsEnd(load, swapLoad);
   } catch (error) {
     const problems = await undoTogether(loads);
     if (problems.length === 0) throw error;

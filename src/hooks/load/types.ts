@@ -18,6 +18,8 @@ export interface LoadContext {
   readonly container: StackContainer;
   /** The engine's host paths can be read and written from here. */
   readonly hostPaths: boolean;
+  /** For SQLite: nobody has the file open while it is looked at either, so a journal may be rolled back. */
+  readonly settled?: boolean;
   /** The hook that made the dump, where it is still configured: its user and password are used. */
   readonly hook?: HookConfig | undefined;
   readonly signal: AbortSignal;

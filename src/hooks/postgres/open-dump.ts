@@ -14,7 +14,12 @@ const limitMs = 300_000;
 
 const firstLine = (text: string): string => printable(text.trim().split('\n')[0]?.slice(0, 300) ?? '');
 
+/** A shell's exit codes for a program that cannot be run, is not there, or was ended by a signal. */
+const leastStrange = 126;
+
 const judged = (exitCode: number, toc: TocReader, complaint: string): Opened => {
+  if (exitCode >= leastStrange)
+    return { is: 'unknown', why: `the program that reads it ended with exit code ${exitCode}` };
   if (exitCode !== 0) return { is: 'damaged', why: firstLine(complaint) || `exit code ${exitCode}` };
   return toc.entries > 0 ? { is: 'sound' } : { is: 'damaged', why: 'it has no table of contents' };
 };
@@ -27,13 +32,14 @@ const asNobody = (): readonly string[] =>
 
 /** Not there at all, or older than the dump: another one may be able to. */
 const cannot = (exitCode: number, complaint: string): boolean =>
-  exitCode === 127 || /unsupported version|No such file or directory/.test(complaint);
+  exitCode === 127 || exitCode === 126 || /unsupported version|No such file or directory/.test(complaint);
 
 /** With the host's own program; undefined where it has none that can. */
 const onHost = async (file: string, signal: AbortSignal): Promise<Opened | undefined> => {
   const toc = new TocReader();
+  const input = createReadStream(file);
+  input.on('error', () => undefined); // the program that reads it says so, or there is none
   try {
-    const input = createReadStream(file);
     const child = spawnStreaming([...asNobody(), ...command], { input, signal, timeoutMs: limitMs });
     await pipeline(child.stdout, toc);
     const { exitCode, stderr } = await child.done;
@@ -42,6 +48,8 @@ const onHost = async (file: string, signal: AbortSignal): Promise<Opened | undef
     if (signal.aborted) throw thrown;
     if (thrown instanceof StackBackupError && thrown.code === 'tool-missing') return undefined;
     return { is: 'unknown', why: messageOf(thrown) };
+  } finally {
+    input.destroy();
   }
 };
 

@@ -102,9 +102,10 @@ const answerTo = (database: DatabaseSync, sql: string): string => {
   database.exec('PRAGMA query_only = ON');
   const statement = database.prepare(sql);
   statement.setReadBigInts(true);
+  statement.setReturnArrays(true); // two columns may have one name
   let said = '';
-  for (const row of statement.iterate()) {
-    said += `${Object.values(row).map(textOf).join('|')}\n`;
+  for (const row of statement.iterate() as Iterable<unknown>) {
+    said += `${(row as readonly unknown[]).map(textOf).join('|')}\n`;
     if (said.length > enough) break;
   }
   return said;

@@ -1,6 +1,6 @@
 import { basename, join } from 'node:path';
 import type { ManifestMount } from '../../snapshot/types.ts';
-import { composeLabel } from '../../stack/labels.ts';
+import { composeLabel, singleDollars } from '../../stack/labels.ts';
 import type { VolumeSpec } from '../restore/types.ts';
 import { fieldsOf, listOf, mapFields, textOf } from './read.ts';
 import type { Fields, IntoData, IntoFacts } from './types.ts';
@@ -28,11 +28,8 @@ export interface Places {
   readonly detached: readonly string[];
 }
 
-/** `docker compose config` prints a dollar sign as two. */
 const plain = (value: unknown): Record<string, string> =>
-  Object.fromEntries(
-    Object.entries(fieldsOf(value)).map(([key, one]) => [key, String(one).replaceAll('$$', '$')]),
-  );
+  Object.fromEntries(Object.entries(fieldsOf(value)).map(([key, one]) => [key, singleDollars(String(one))]));
 
 /** What leads to a disk or a server of its own, by options or by its driver: with that two volumes would be one. */
 const leadsAway = (raw: Fields): boolean => {

@@ -1,4 +1,5 @@
 import type { Warning } from '../../base/events.ts';
+import { singleDollars } from '../../stack/labels.ts';
 import { bindKey, dataOf, type Places, placesOf } from './places.ts';
 import { fieldsOf, listOf, mapFields, textOf, without } from './read.ts';
 import type { Fields, IntoFacts, IntoPlan, KnownImage, Port } from './types.ts';
@@ -93,7 +94,7 @@ const hostPathsOf = (services: readonly Fields[], folder: string): readonly stri
     listOf(service.volumes)
       .map(fieldsOf)
       .filter(({ type }) => type === 'bind')
-      .map(({ source }) => textOf(source).replaceAll('$$', '$')),
+      .map(({ source }) => singleDollars(textOf(source))),
   );
   return [...new Set(sources)].filter((source) => !source.startsWith(`${folder}/`));
 };
@@ -132,7 +133,7 @@ const warningsOf = (facts: IntoFacts, { leftOut, detached, binds }: Places): rea
         (one) =>
           one.type === 'bind' && one.read_only !== true && !binds.has(bindKey(name, textOf(one.target))),
       )
-      .map(({ source }) => ({ name, source: textOf(source).replaceAll('$$', '$') })),
+      .map(({ source }) => ({ name, source: singleDollars(textOf(source)) })),
   );
   const inexact = services.filter(({ name, raw }) => !imageOf(raw, images.get(name)).isExact);
   const shared = services.flatMap(({ name, raw }) =>

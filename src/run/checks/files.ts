@@ -1,10 +1,10 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { StackBackupError } from '../../base/errors.ts';
-import { run } from '../../base/process.ts';
 import type { SqliteCheck } from '../../config/checks/types.ts';
 import { secretsOf, valueOfFile } from '../../hooks/checks/ask.ts';
 import { containerOf } from '../../hooks/registry.ts';
+import { copySet } from '../../hooks/sqlite/copy-set.ts';
 import { locateDatabase, mountOver } from '../../hooks/sqlite/place.ts';
 import type { PlannedCopy } from '../../plan/types.ts';
 import { type Asking, askOne } from './stage.ts';
@@ -41,11 +41,7 @@ const answerOf = async (asking: Asking, check: SqliteCheck, folder: string, sign
     await mkdir(scratch, { mode: 0o700 });
     const source = await inCopy(asking, check, folder);
     const target = join(scratch, 'database');
-    for (const suffix of ['', '-wal', '-journal']) {
-      const copying = ['cp', '--reflink=auto', '--', `${source}${suffix}`, `${target}${suffix}`];
-      const { exitCode, stderr } = await run(copying, { signal });
-      if (exitCode !== 0 && suffix === '') throw failed(stderr.trim(), 'Free space in the backups folder.');
-    }
+    await copySet(source, target, signal);
     const secrets = secretsOf(plan.stack.containers, plan.hooks);
     return await valueOfFile(check, target, 'own', { secrets, signal });
   } finally {

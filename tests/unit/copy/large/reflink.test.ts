@@ -45,13 +45,13 @@ describe.each(types)('on %s', { timeout: 90_000 }, (type) => {
   });
 
   /** A snapshot a night of `source`, in a new folder on the disk. */
-  const nightsOf = async (source: string, leastPatched = megabyte) => {
+  const nightsOf = async (source: string) => {
     const folder = await temporaryFolder('nights', disk.path);
     let before: { readonly snapshot: string; readonly result: CopyResult } | undefined;
     return async () => {
       const snapshot = join(folder, String(Date.now()));
       const base = before && baseOf(before.snapshot, before.result);
-      const result = await snapshotOf(source, snapshot, base, 'tree', quietNight, leastPatched);
+      const result = await snapshotOf(source, snapshot, base, 'tree', quietNight);
       before = { snapshot, result };
       return { copy: join(snapshot, result.task.path), snapshot, result };
     };
@@ -73,7 +73,6 @@ describe.each(types)('on %s', { timeout: 90_000 }, (type) => {
       {
         snapshots: disk.path,
         sources: type === 'xfs' ? elsewhere : disk.path,
-        leastPatched: megabyte,
         rounds: casesOf(type === 'xfs' ? 2 : 1),
       },
     );
@@ -202,7 +201,6 @@ describe.each(types)('on %s', { timeout: 90_000 }, (type) => {
       bytes: 0,
       base: baseOf(first.snapshot, first.result),
       onBaseLost: expect.fail,
-      leastPatched: megabyte,
     });
     expect(await contents(join(snapshot, warm.task.path))).toEqual(await contents(source));
     writer.stdin.end('mwrite -S 0x42 8192 4096\nquit\n');
