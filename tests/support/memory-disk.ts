@@ -29,7 +29,10 @@ export const memoryDisk = async (type: ReflinkType | 'ext4'): Promise<MemoryDisk
   const folder = await mkdtemp(join(tmpdir(), `stack-backup-${type}-`));
   const undo: (() => Promise<unknown>)[] = [() => rmdir(folder)];
   const discard = async (): Promise<void> => {
-    for (const step of undo.toReversed()) await step();
+    const failures: unknown[] = [];
+    // Whatever becomes of one step, the others are taken.
+    for (const step of undo.toReversed()) await step().catch((error: unknown) => failures.push(error));
+    if (failures.length > 0) throw failures[0];
   };
   const mount = async (from: string, at: string, ...options: readonly string[]): Promise<void> => {
     await attempt('mount', ...options, from, at);

@@ -35,7 +35,10 @@ export const hostListener = async (): Promise<{ readonly port: number } & AsyncD
   const address = server.address();
   return {
     port: typeof address === 'object' && address !== null ? address.port : 0,
-    [Symbol.asyncDispose]: async () => void server.close(),
+    [Symbol.asyncDispose]: async () => {
+      server.close();
+      await once(server, 'close');
+    },
   };
 };
 

@@ -11,6 +11,7 @@ import type { WarmCopy } from '../../../src/copy/warm/types.ts';
 import { warmTree } from '../../../src/copy/warm/warm.ts';
 import { warmArchive } from '../../../src/copy/warm/warm-archive.ts';
 import { ChecksumWriter } from '../../../src/snapshot/checksums.ts';
+import { defaultWorkers } from '../../../src/snapshot/hash-pool.ts';
 import { FileHasher, type HashRequest } from '../../../src/snapshot/hashing.ts';
 import { readIndex } from '../../../src/snapshot/index-file.ts';
 import { archivePath, volumePath } from '../../../src/snapshot/layout.ts';
@@ -128,6 +129,33 @@ describe('what is hashed before the services stop', () => {
     abort.abort();
     const { result } = await finished(warm, ahead);
     expect(await hashesIn(result)).toEqual(await hashesOf(source));
+  });
+
+  it('does not count for a file of the copy that was written to since, whatever else it looks like', async () => {
+    const warm = await warmTree(volumeTask('v', source), snapshot, options);
+    await using ahead = new HashedAhead(snapshot);
+    await ahead.add(warm, 0);
+    await ahead.settled();
+    const file = join(snapshot, warm.task.path, 'as-it-was');
+    const { ino } = await stat(file);
+    await writeFile(file, Buffer.alloc(mebibyte, 'others'), { flag: 'r+' });
+    await must(['touch', '-r', join(source, 'as-it-was'), file]);
+    expect((await stat(file)).ino).toBe(ino);
+    const { asked } = await finished(warm, ahead);
+    expect(asked).toContain(`${warm.task.path}/as-it-was`);
+    await must(['sha256sum', '--quiet', '-c', 'SHA256SUMS'], snapshot);
+  });
+
+  it('is no more than was begun when the services stop', async () => {
+    const warm = await warmTree(volumeTask('v', source), snapshot, options);
+    await using ahead = new HashedAhead(snapshot);
+    ahead.hasher.rest();
+    await ahead.add(warm, 0);
+    ahead.end();
+    ahead.hasher.goOn();
+    await ahead.settled();
+    const { asked } = await finished(warm, ahead);
+    expect(asked).toHaveLength(6 - Math.min(5, defaultWorkers()));
   });
 
   it('is left alone where the copy would have to be read from the disk again', async () => {

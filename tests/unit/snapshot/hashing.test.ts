@@ -1,5 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { mkdir, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
+import { getPriority } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { removeTree } from '../../../src/base/disk.ts';
@@ -19,6 +20,12 @@ const request = (path: Buffer | string, size = 0): HashRequest<string> => {
 };
 
 const sha256Of = (content: Buffer): string => createHash('sha256').update(content).digest('hex');
+
+/** Of a thread of this process (proc(5): the 19th field); 0 when it has ended. */
+const nicenessOf = async (thread: string): Promise<number> => {
+  const text = await readFile(`/proc/self/task/${thread}/stat`, 'latin1').catch(() => '');
+  return Number(text.slice(text.lastIndexOf(')') + 2).split(' ')[16] ?? 0);
+};
 
 describe('hashFiles', () => {
   it('hashes files of every size around its block, and of every name, in the order asked', async () => {
@@ -152,6 +159,20 @@ describe('a FileHasher', () => {
       sha256Of(Buffer.from('one')),
     ]);
     expect(progress.at(-1)).toBe(5 + 3);
+  });
+
+  it('is last in line for the processors where that is asked for, and no other is', async () => {
+    const content = randomBytes(16 * 1024 * 1024); // a little one is hashed on this very thread
+    await writeFile(join(folder, 'one'), content);
+    const own = getPriority(0);
+    for (const last of [false, true]) {
+      const before = new Set(await readdir('/proc/self/task'));
+      await using hasher = new FileHasher(folder, { workers: 1, last });
+      await collect(hasher.hash(stream([request('one', content.length)])));
+      const begun = (await readdir('/proc/self/task')).filter((thread) => !before.has(thread));
+      const nicenesses = await Promise.all(begun.map(nicenessOf));
+      expect([last, nicenesses.some((one) => one === Math.min(19, own + 10))]).toEqual([last, last]);
+    }
   });
 
   it('rests when it is told to, goes on when it is told to, and can be ended while it rests', async () => {

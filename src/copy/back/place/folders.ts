@@ -74,7 +74,7 @@ const attributeKey = /^SCHILY\.xattr\./;
  * The name of an extended attribute, which stands in its PAX key: there `=` and `%` are written like in a URL.
  * Undefined for one that no argument list of Node's can have.
  */
-export const attributeName = (key: string): string | undefined => {
+const attributeName = (key: string): string | undefined => {
   const name = key
     .replace(attributeKey, '')
     .replace(/%(3D|25)/g, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)));
