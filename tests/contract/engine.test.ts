@@ -225,6 +225,13 @@ volumes: { data: {} }
     expect(seen).toHaveLength(count);
   });
 
+  it('takes it for success when somebody else is at removing the same', async () => {
+    const label = `io.stack-backup.test.removal=${randomName('removal')}`;
+    await docker('run', '-d', '--network', 'none', '--label', label, 'debian:bookworm-slim', 'sleep', '600');
+    await Promise.all([1, 2, 3].map(() => engine.removeLabelled(label)));
+    expect(await docker('ps', '-aq', '--filter', `label=${label}`)).toBe('');
+  });
+
   it('reaches the bytes of a volume through a container that never runs, and leaves nothing behind', async () => {
     await said(engine, id, ['sh', '-c', 'echo content >/data/file']);
     const name = randomName('run');

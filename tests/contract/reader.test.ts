@@ -86,15 +86,20 @@ describe('a reader', () => {
     const abort = new AbortController();
     const own = read(stubborn, new PassThrough(), abort.signal);
     own.catch(() => undefined);
-    await until('both readers run', async () => {
-      const both = [await readersOf(pid), await readersOf(process.pid)];
-      return both.every((one) => one.length === 1);
-    });
-    child.kill('SIGKILL');
-    await once(child, 'exit');
-    await engine.removeDeadReaders();
-    expect([await readersOf(pid), (await readersOf(process.pid)).length]).toEqual([[], 1]);
-    abort.abort();
+    const ended = once(child, 'exit');
+    try {
+      await until('both readers run', async () => {
+        const both = [await readersOf(pid), await readersOf(process.pid)];
+        return both.every((one) => one.length === 1);
+      });
+      child.kill('SIGKILL');
+      await ended;
+      await engine.removeDeadReaders();
+      expect([await readersOf(pid), (await readersOf(process.pid)).length]).toEqual([[], 1]);
+    } finally {
+      child.kill('SIGKILL');
+      abort.abort();
+    }
     await expect(own).rejects.toMatchObject({ code: 'interrupted' });
   });
 });
