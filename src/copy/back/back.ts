@@ -74,7 +74,7 @@ const decided = async <T>(
         : new ArchiveFiller(source, decisions.make, wanted);
     const marks = (entries: readonly RecordEntry[]) => filler.marks(entries, options.signal);
     await compare({ source, wanted, narrowing, target, present, work: folder, options, marks }, decisions);
-    await assertOneFileSystem(target, decisions, source.mount.name);
+    await assertOneFileSystem(target, present, decisions, source.mount.name);
     return await work({ source, target, wanted, narrowing, decisions, filler, work: folder });
   } finally {
     await discard(folder, false);

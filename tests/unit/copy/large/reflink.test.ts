@@ -1,18 +1,20 @@
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { lstat, mkdir, open, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
+import { lstat, mkdir, open, readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { putBack } from '../../../../src/copy/back/back.ts';
 import { patchFile } from '../../../../src/copy/large/patch.ts';
+import { copyTree } from '../../../../src/copy/tree.ts';
 import type { CopyResult } from '../../../../src/copy/types.ts';
 import { captureDelta } from '../../../../src/copy/warm/delta.ts';
 import { warmTree } from '../../../../src/copy/warm/warm.ts';
 import { casesOf } from '../../../support/cases.ts';
 import { attributes, contents, listing } from '../../../support/compare.ts';
-import { volumeTask } from '../../../support/made-snapshot.ts';
+import { completeSnapshot, mountOf, volumeTask } from '../../../support/made-snapshot.ts';
 import { type MemoryDisk, memoryDisk, type ReflinkType, whyNone } from '../../../support/memory-disk.ts';
 import { baseOf, everything, links, nightAfterNight, snapshotOf } from '../../../support/nights.ts';
 import { makeOddTree, must } from '../../../support/odd-tree.ts';
@@ -209,6 +211,30 @@ describe.each(types)('on %s', { timeout: 90_000 }, (type) => {
     expect(delta?.captured).toMatchObject({ entries: 1, bytes: 4096 });
     expect(await contents(delta?.captured.large ?? '')).toEqual(await contents(source));
   });
+
+  if (type === 'btrfs')
+    it('puts back into a subvolume, and moves nothing into another one', async () => {
+      const folder = await temporaryFolder('subvolumes', disk.path);
+      const [live, snapshot] = [join(folder, 'live'), join(folder, 'snapshot')];
+      for (const path of [live, join(live, 'inner')]) await must(['btrfs', 'subvolume', 'create', path]);
+      for (const path of ['one', 'other', 'inner/file']) await writeFile(join(live, path), 'before');
+      await mkdir(snapshot);
+      const copied = await copyTree(volumeTask('data', live), snapshot, { bytes: 0, quiet: true });
+      const [result] = await completeSnapshot(snapshot, [copied]);
+      const source = { folder: snapshot, mount: mountOf(result as NonNullable<typeof result>) };
+      const before = [await listing(live), await contents(live)];
+      await writeFile(join(live, 'one'), 'afterwards');
+      await writeFile(join(live, 'more'), 'afterwards');
+      await putBack(source, { kind: 'host', path: live });
+      expect([await listing(live), await contents(live)]).toEqual(before);
+      expect(await readdir(folder)).toEqual(['live', 'snapshot']);
+      for (const path of ['one', 'inner/file']) await writeFile(join(live, path), 'afterwards');
+      await expect(putBack(source, { kind: 'host', path: live })).rejects.toMatchObject({
+        code: 'copy-failed',
+        message: expect.stringMatching(/inner\/file differs, and inner is a subvolume/),
+      });
+      expect(await readFile(join(live, 'one'), 'utf8')).toBe('afterwards');
+    });
 
   it('keeps everything there is, from here to elsewhere and back', async () => {
     const source = join(await temporaryFolder('odd', disk.path), 'odd');
