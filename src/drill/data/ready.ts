@@ -1,3 +1,4 @@
+import { StackBackupError } from '../../base/errors.ts';
 import { sleep } from '../../base/wait/heed.ts';
 import { awaitServer } from '../../hooks/load/ready.ts';
 import type { LoadContext } from '../../hooks/load/types.ts';
@@ -10,9 +11,10 @@ const answerMs = 1_000;
 const answers = (context: LoadContext): Promise<boolean> =>
   awaitServer(context, answerMs).then(
     () => true,
-    () => {
+    (error: unknown) => {
       context.signal.throwIfAborted();
-      return false;
+      if (error instanceof StackBackupError && error.code === 'hook-failed') return false;
+      throw error;
     },
   );
 
