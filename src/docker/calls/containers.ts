@@ -19,17 +19,18 @@ const freezing = async (ask: () => Promise<unknown>, attempts = 5): Promise<void
   }
 };
 
+/** A busy engine may take seconds to notice. */
 const exitNoticedMs = 50;
 
-/** How runtimes refuse to update what has ended (runc 1.1, seen with Engine 20.10). */
+/** How runc and containerd refuse to update what has ended (1.1, seen with Engine 20.10). */
 const hasEnded =
-  /container not running|cannot update a stopped container|no such process|container process not found|task \w+ not found/;
+  /container not running|cannot update a stopped container|no such process|container process not found|task \S+ not found/;
 
 /**
  * A container that ends at this very moment (one that crashes and is restarted, again and again) runs for the engine
  * and does not for the runtime, which refuses. Once the engine has noticed, it asks the runtime no more.
  */
-const beyondItsEnd = async (ask: () => Promise<unknown>, attempts = 40): Promise<void> => {
+const beyondItsEnd = async (ask: () => Promise<unknown>, attempts = 200): Promise<void> => {
   try {
     await ask();
   } catch (error) {
