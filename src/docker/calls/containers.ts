@@ -22,9 +22,11 @@ const freezing = async (ask: () => Promise<unknown>, attempts = 5): Promise<void
 /** A busy engine may take seconds to notice. */
 const exitNoticedMs = 50;
 
-/** How runc and containerd refuse to update what has ended (1.1, seen with Engine 20.10). */
-const hasEnded =
-  /container not running|cannot update a stopped container|no such process|container process not found|task \S+ not found/;
+/**
+ * What the engine says when the runtime refuses. What follows is one of many: container not running, cannot update
+ * a stopped container, cannot update a deleted process, task not found, no such process (Engine 20.10, runc 1.1).
+ */
+const runtimeRefuses = /Cannot update container/;
 
 /**
  * A container that ends at this very moment (one that crashes and is restarted, again and again) runs for the engine
@@ -34,7 +36,7 @@ const beyondItsEnd = async (ask: () => Promise<unknown>, attempts = 200): Promis
   try {
     await ask();
   } catch (error) {
-    if (attempts === 1 || !hasEnded.test(messageOf(error))) throw error;
+    if (attempts === 1 || !runtimeRefuses.test(messageOf(error))) throw error;
     await setTimeout(exitNoticedMs);
     await beyondItsEnd(ask, attempts - 1);
   }
