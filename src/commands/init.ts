@@ -11,6 +11,7 @@ import { sqliteFiles } from '../hooks/sqlite/find.ts';
 import { composeLabel } from '../stack/labels.ts';
 import { observeStack, runningProjects } from '../stack/observe.ts';
 import type { Stack } from '../stack/types.ts';
+import { backupsFolders } from './session/backups.ts';
 import { recoverFirst } from './session/dead-runs.ts';
 import type { World } from './session/session.ts';
 
@@ -44,7 +45,9 @@ const writeNew = async (path: string, text: string): Promise<void> => {
 export const init = async (world: World, project: string, print: boolean): Promise<number> => {
   const engine = await connectEngine();
   const session = { world, engine, info: await engine.info() };
-  await recoverFirst(session, [resolve(world.cwd, world.flags.backups ?? 'backups')], false);
+  // What is wrong with a configuration that is there already is not its affair.
+  const folders = await backupsFolders(world).catch(() => [resolve(world.cwd, 'backups')]);
+  await recoverFirst(session, folders, false);
   const running = await runningProjects(engine);
   selectStacks({ configured: [], running, requested: [project], all: false });
   const stack = await observeStack(
