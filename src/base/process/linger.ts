@@ -24,7 +24,8 @@ export const cutAfterEnd = (child: ChildProcess): (() => boolean) => {
       const { bytes, waiting } = stateOf(streams);
       const isOver = streams.every((stream) => stream.closed || stream.destroyed);
       if (!isOver && (waiting || bytes !== before)) {
-        before = bytes;
+        // What waited may have been taken this very moment, with more behind it: silence begins afterwards.
+        before = waiting ? -1 : bytes;
         return;
       }
       clearInterval(timer);

@@ -1,5 +1,9 @@
+import type { ChildProcess } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { describe, expect, it } from 'vitest';
+import { EventEmitter } from 'node:events';
+import { Readable } from 'node:stream';
+import { describe, expect, it, vi } from 'vitest';
+import { cutAfterEnd } from '../../../src/base/process/linger.ts';
 import { signalMarked } from '../../../src/base/process/marked.ts';
 import { run, spawnStreaming } from '../../../src/base/process.ts';
 import { isAtWork } from '../../support/trial.ts';
@@ -38,6 +42,25 @@ describe('a program that leaves another one behind with its output open', () => 
       bytes += (chunk as Buffer).length;
     }
     expect({ bytes, cut: (await child.done).cut }).toEqual({ bytes: 100_000, cut: false });
+  });
+
+  it('is not cut off at the moment at which its reader takes what has waited', () => {
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+    try {
+      const stdout = new Readable({ read: () => undefined });
+      const child = Object.assign(new EventEmitter(), { stdout, stderr: null });
+      const isCut = cutAfterEnd(child as unknown as ChildProcess);
+      stdout.push('waits');
+      child.emit('exit', 0);
+      vi.advanceTimersByTime(5_000);
+      expect(String(stdout.read())).toBe('waits');
+      vi.advanceTimersByTime(1_000);
+      expect([isCut(), stdout.destroyed]).toEqual([false, false]);
+      vi.advanceTimersByTime(1_000);
+      expect([isCut(), stdout.destroyed]).toEqual([true, true]);
+    } finally {
+      vi.useRealTimers();
+    }
   });
 
   it('is found by what it has inherited, wherever it has gone', async () => {
