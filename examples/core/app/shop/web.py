@@ -1,12 +1,15 @@
 """The shop over HTTP: GET /health, GET /orders (their number), POST /orders (body: the item)."""
 
 import json
+import os
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from .stopping import install, stop
 from .store import Stores
 
+# Before anything that takes its time: the first process of a container is deaf to signals it does not handle.
+install()
 stores = Stores()
 # One order at a time: the stop waits for this lock, so it never falls into the middle of one.
 one_order = threading.Lock()
@@ -48,7 +51,6 @@ class Shop(BaseHTTPRequestHandler):
         pass
 
 
-install()
 server = ThreadingHTTPServer(("", 8080), Shop)
 server.daemon_threads = True
 threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -56,4 +58,7 @@ print("the shop is open on port 8080", flush=True)
 stop.wait()
 with one_order:
     server.shutdown()
-print("the shop is closed")
+    stores.sqlite.close()
+print("the shop is closed", flush=True)
+# Not by way of the interpreter's end, which waits for ever where a thread is just asking PostgreSQL.
+os._exit(0)
