@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { run } from '../../src/base/process.ts';
 import type { Engine } from '../../src/docker/engine.ts';
 import type { StackContainer } from '../../src/stack/types.ts';
+import { unfiltered } from './unfiltered.ts';
 
 /** A name nobody else has. */
 export const randomName = (what: string): string => `sb-test-${what}-${randomBytes(4).toString('hex')}`;
@@ -34,6 +35,8 @@ export const startContainer = async (
     '--name',
     randomName(service),
     ...labels,
+    '--security-opt',
+    unfiltered,
     ...options,
     image,
     ...command,

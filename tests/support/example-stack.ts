@@ -1,4 +1,4 @@
-import { cp, mkdir, mkdtemp, realpath, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readFile, realpath, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { run } from '../../src/base/process.ts';
@@ -7,6 +7,7 @@ import { removeProject } from './removal.ts';
 import { composeWith } from './scratch.ts';
 import { type ContainerState, states } from './states.ts';
 import { repository } from './tool.ts';
+import { withoutFilter } from './unfiltered.ts';
 import { until } from './until.ts';
 
 export interface ExampleOptions {
@@ -62,7 +63,8 @@ instances:
 /** The files of the example, in a folder of their own so that a test may change them. */
 const writeFiles = async (folder: string, project: string, env: Readonly<Record<string, string>>) => {
   const example = join(repository, 'examples/core');
-  await cp(join(example, 'compose.yaml'), join(folder, 'compose.yaml'));
+  const compose = await readFile(join(example, 'compose.yaml'), 'utf8');
+  await writeFile(join(folder, 'compose.yaml'), withoutFilter(compose));
   await cp(join(example, 'config'), join(folder, 'config'), { recursive: true });
   await mkdir(join(folder, 'uploads'));
   const lines = Object.entries(env).map(([name, value]) => `${name}=${value}\n`);

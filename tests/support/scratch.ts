@@ -5,6 +5,7 @@ import { run } from '../../src/base/process.ts';
 import { docker, randomName } from './containers.ts';
 import { removeProject } from './removal.ts';
 import { type ContainerState, states } from './states.ts';
+import { withoutFilter } from './unfiltered.ts';
 
 export { type ContainerEvent, type ContainerState, startOrder, states, watchEvents } from './states.ts';
 export { type RunningTool, runTool, spawnTool, type ToolResult } from './tool.ts';
@@ -58,7 +59,7 @@ export const scratchStack = async (yaml: string, options: ScratchOptions = {}): 
   const write = async (name: string, text: string): Promise<string> => {
     const path = join(folder, name);
     await mkdir(dirname(path), { recursive: true });
-    await writeFile(path, text);
+    await writeFile(path, name === 'compose.yaml' ? withoutFilter(text) : text);
     return path;
   };
   const composeFile = await write('compose.yaml', yaml);
