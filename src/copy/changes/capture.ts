@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { PassThrough } from 'node:stream';
 import type { Pace } from '../../base/process/pace.ts';
 import { run } from '../../base/process.ts';
@@ -14,6 +15,9 @@ import { argumentOf, parentOf } from './paths.ts';
  * it, it goes into one archive: creating files costs several times as much as appending to one (COPY-FACTS).
  */
 const largeBytes = 1024 * 1024;
+
+/** So many bytes of names wait for `tar`, which is slower than the walk that finds them. */
+const waitingBytes = 512 * 1024;
 
 /** Where the changed entries of a mount wait until the services are back. */
 export interface Captured {
@@ -56,7 +60,7 @@ const isLarge = (entry: RecordEntry): boolean =>
  */
 export class Capture {
   readonly #options: CaptureOptions;
-  readonly #names = new PassThrough();
+  readonly #names = new PassThrough({ highWaterMark: waitingBytes });
   #pending: Buffer[] = [];
   #tar: Promise<void> | undefined;
   readonly #large: LargeFiles;
@@ -76,14 +80,23 @@ export class Capture {
     return `${this.#options.into}.tar`;
   }
 
-  add(entries: readonly RecordEntry[]): void {
+  /** Takes entries. Resolves when more can be taken: whoever finds them faster than they are copied has to wait. */
+  async add(entries: readonly RecordEntry[]): Promise<void> {
     for (const entry of entries) this.#add(entry);
-    this.#flushNames();
+    if (this.#flushNames()) return;
+    const over = new AbortController();
+    const drained = once(this.#names, 'drain', { signal: over.signal });
+    // One that has ended takes no more. Why it did, `finish` tells.
+    await Promise.race([drained, this.#tar]).catch(() => undefined);
+    over.abort();
+    await drained.catch(() => undefined);
   }
 
-  #flushNames(): void {
-    if (this.#pending.length > 0) this.#names.write(Buffer.concat(this.#pending));
+  /** False when enough is waiting. */
+  #flushNames(): boolean {
+    const names = this.#pending;
     this.#pending = [];
+    return names.length === 0 || this.#names.write(Buffer.concat(names));
   }
 
   #add(entry: RecordEntry): void {

@@ -62,7 +62,7 @@ const otherNames = async (
   { source }: Source,
   known: Known,
   groups: LinkGroups,
-  changed: (entries: readonly RecordEntry[]) => void,
+  changed: (entries: readonly RecordEntry[]) => Promise<void>,
   { live, signal }: PassOptions,
 ): Promise<void> => {
   const options = { live, linkedOnly: true, ...(signal && { signal }) };
@@ -72,7 +72,8 @@ const otherNames = async (
       known.fingerprint.read(bytes, start, end, 'source');
       if (!isChanged(known, bytes, start, end)) same.push(bytes.subarray(start, end + 1));
     }
-    for await (const batch of parseRecords(same)) changed(batch.filter((entry) => groups.misses(entry)));
+    for await (const batch of parseRecords(same))
+      await changed(batch.filter((entry) => groups.misses(entry)));
   }
 };
 
@@ -83,7 +84,7 @@ const otherNames = async (
  */
 const passOver = async (
   from: Source,
-  changed: (entries: readonly RecordEntry[]) => void,
+  changed: (entries: readonly RecordEntry[]) => Promise<void>,
   options: PassOptions,
 ): Promise<Seen> => {
   const { records, live, last = false, quiet = false, signal } = options;
@@ -110,7 +111,7 @@ const passOver = async (
       }
       for await (const batch of parseRecords(found)) {
         groups.note(batch);
-        changed(batch);
+        await changed(batch);
       }
       await kept;
     }
