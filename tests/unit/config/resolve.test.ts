@@ -8,6 +8,7 @@ import { type LoadedConfig, loadConfig } from '../../../src/config/load.ts';
 import type { RawConfig, RawInstance } from '../../../src/config/raw.ts';
 import { instanceFromRunning, processTimezone, resolveInstances } from '../../../src/config/resolve.ts';
 import type { Instance } from '../../../src/config/types.ts';
+import { casesOf } from '../../support/cases.ts';
 import { errorOf, folderWith } from './fixture.ts';
 
 type Env = Readonly<Record<string, string>>;
@@ -452,7 +453,7 @@ describe('any valid configuration', () => {
           for (const hook of one.hooks) expect(hook.timeout).toBeGreaterThan(0);
         }
       }),
-      { numRuns: 300 },
+      { numRuns: casesOf(300) },
     );
   });
 });

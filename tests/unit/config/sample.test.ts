@@ -8,6 +8,7 @@ import { loadConfig } from '../../../src/config/load.ts';
 import { resolveInstances } from '../../../src/config/resolve.ts';
 import { type SampleStack, writeSample } from '../../../src/config/sample.ts';
 import { validateConfig } from '../../../src/config/validate.ts';
+import { casesOf } from '../../support/cases.ts';
 import { check, folderWith } from './fixture.ts';
 
 const core: SampleStack = {
@@ -180,7 +181,7 @@ instances:
           else expect(value.services.map(({ name }) => name)).toContain(hook.service);
         }
       }),
-      { numRuns: 1000 },
+      { numRuns: casesOf(1000) },
     );
   });
 });

@@ -1,6 +1,7 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: the syntax under test
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { casesOf } from '../../support/cases.ts';
 import { check, errorOf, hook, problemsOf } from './fixture.ts';
 
 describe('a configuration with mistakes', () => {
@@ -273,7 +274,7 @@ describe('any text', () => {
         },
       ),
       // The parser's own count of lines is wrong here.
-      { numRuns: 1000, examples: [['- ]${\n  \n      instances:\n      instances:']] },
+      { numRuns: casesOf(1000), examples: [['- ]${\n  \n      instances:\n      instances:']] },
     );
   });
 
@@ -313,7 +314,7 @@ describe('any text', () => {
           expect(error.message).not.toMatch(/undefined|something else|\[object/);
         }
       }),
-      { numRuns: 500 },
+      { numRuns: casesOf(500) },
     );
   });
 });

@@ -7,6 +7,7 @@ import { newLedger } from '../../../src/run/quiet/ledger.ts';
 import { whileQuiet } from '../../../src/run/quiet/quiesce.ts';
 import { needsAmong } from '../../../src/stack/order.ts';
 import { anyStack, wanted } from '../../support/any-stack.ts';
+import { casesOf } from '../../support/cases.ts';
 import { type Call, memoryEngine, type Told } from '../../support/memory-engine.ts';
 import { runContext } from '../../support/run-context.ts';
 import { instanceWith, type Sketch, stackFrom } from '../../support/stack-builder.ts';
@@ -86,7 +87,7 @@ describe('whatever fails on the way', () => {
             expect(starts.indexOf(to)).toBeLessThan(starts.indexOf(from));
         expect([...ledger.values()].filter((entry) => entry.down !== undefined)).toEqual([]);
       }),
-      { numRuns: 2000 },
+      { numRuns: casesOf(2000) },
     );
   });
 
@@ -102,7 +103,7 @@ describe('whatever fails on the way', () => {
         for (const { id, action } of plan.stopWaves.flat())
           if (action === 'stop') expect(during.get(id)?.policy).toBe('no');
       }),
-      { numRuns: 1000 },
+      { numRuns: casesOf(1000) },
     );
   });
 
@@ -134,7 +135,7 @@ describe('whatever fails on the way', () => {
         for (const { id: other, stateBefore } of plan.stopWaves.flat())
           if (other !== id) expect(memory.states().get(other)?.state).toBe(wanted(stateBefore));
       }),
-      { numRuns: 500 },
+      { numRuns: casesOf(500) },
     );
   });
 });

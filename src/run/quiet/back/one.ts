@@ -6,7 +6,7 @@ import type { LedgerEntry } from '../ledger.ts';
 import { runLifecycle } from '../lifecycle.ts';
 import type { WayBack } from '../way-back.ts';
 import type { PatientContext } from './patience.ts';
-import { settleStop } from './settle.ts';
+import { noteKeptDown, settleStop } from './settle.ts';
 
 /** The old policy comes back before the start: should the start fail, the engine may still do its part. */
 const givePolicyBack = async (context: RunContext, entry: LedgerEntry): Promise<void> => {
@@ -54,6 +54,7 @@ const startStopped = async (context: PatientContext, way: WayBack, entry: Ledger
   } finally {
     await givePolicyBack(context, entry);
   }
+  if (entry.unsure === true) noteKeptDown(context, entry, await context.engine.inspect(entry.container.id));
   if (entry.askedAt === undefined) return;
   entry.startAskedAt ??= context.clock.tick();
   await start(context, way, entry);

@@ -40,3 +40,17 @@ export const settleStop = async (context: PatientContext, entry: LedgerEntry): P
     await (unseen === 'late' ? kill(context, entry) : context.engine.stop(container.id));
   delete entry.unseen;
 };
+
+/**
+ * Held, and not asked to stop yet, as the engine went away: one that ends what runs has not started it again, because
+ * of the policy that it had then. It counts as stopped by this run.
+ */
+export const noteKeptDown = (
+  { clock }: Pick<PatientContext, 'clock'>,
+  entry: LedgerEntry,
+  { state }: Pick<ContainerDetails, 'state'>,
+): void => {
+  const { container, unsure } = entry;
+  if (unsure !== true || container.action !== 'stop' || container.restartPolicy.name === 'no') return;
+  if (state === 'exited' || state === 'dead') entry.askedAt ??= clock.tick();
+};

@@ -1,6 +1,7 @@
 import type { ContainerDetails } from '../../../docker/engine.ts';
 import type { LedgerEntry } from '../ledger.ts';
 import type { PatientContext } from './patience.ts';
+import { noteKeptDown } from './settle.ts';
 
 /** The engine was not seen to carry out what it was asked before that was to be undone. */
 const isUncertain = (entry: LedgerEntry): boolean => entry.unsure === true && entry.down === undefined;
@@ -34,6 +35,7 @@ const forget = (entry: LedgerEntry): void => {
 const isUndone = async (context: PatientContext, entry: LedgerEntry): Promise<boolean> => {
   const now = await context.engine.inspect(entry.container.id);
   await givePolicyBackAgain(context, entry, now);
+  noteKeptDown(context, entry, now);
   if (hasState(entry, now) && entry.down === undefined) return false;
   forget(entry);
   return true;
