@@ -21,7 +21,10 @@ const table = 'tests/faults/table.test.ts';
 const copying = 'tests/unit/copy/{back,large,warm}/**/*.test.ts';
 
 /** The longest begin first, and those that only compute fill what is left. */
-const order = ['/faults/storage-', '/e2e/drill/', '/faults/', '/e2e/', '/contract/'];
+const order = [
+  ...['/faults/storage-', '/e2e/drill/', '/faults/', '/e2e/', '/contract/'],
+  ...['/unit/copy/back/', '/unit/copy/', '/unit/hooks/'],
+];
 
 class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
