@@ -7,8 +7,12 @@ import { $, cd } from 'zx';
 
 cd(join(import.meta.dirname, '..'));
 
-/** Tests that copy random trees get a few of them (docs/development.md). */
-const env = { ...process.env, CASES: 'few' };
+/**
+ * Tests with random cases get a few of them (docs/development.md). Many tests start programs of ours: what Node makes
+ * of their sources is made once, not for each.
+ */
+const NODE_COMPILE_CACHE = join(import.meta.dirname, '../node_modules/.cache/compiled');
+const env = { ...process.env, CASES: 'few', NODE_COMPILE_CACHE };
 // In the process group of the terminal: Ctrl-C is for all of them.
 const quietly = $({ nothrow: true, quiet: true, preferLocal: true, detached: false, env });
 
