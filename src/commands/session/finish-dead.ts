@@ -34,7 +34,8 @@ const whyNot = (thrown: unknown): string =>
  * What every command that reads backups folders, and needs no engine for it, does first: dead runs of this engine
  * are finished. The engine is asked only where one has died. Where none answers soon, or nobody here may ask it,
  * the runs are told of, with the next step, and the command goes on. All of it goes to standard error, and the
- * exit code stays that of the command. `late` aborts when it was waited for long enough. Rejects only when it was interrupted.
+ * exit code stays that of the command. `late` aborts when it was waited for long enough. Rejects only when it was
+ * interrupted.
  */
 export const finishDead = async (
   world: World,

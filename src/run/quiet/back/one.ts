@@ -54,7 +54,8 @@ const startStopped = async (context: PatientContext, way: WayBack, entry: Ledger
   } finally {
     await givePolicyBack(context, entry);
   }
-  if (entry.unsure === true) noteKeptDown(context, entry, await context.engine.inspect(entry.container.id));
+  if (entry.askedAt === undefined && entry.unsure === true)
+    noteKeptDown(context, entry, await context.engine.inspect(entry.container.id));
   if (entry.askedAt === undefined) return;
   entry.startAskedAt ??= context.clock.tick();
   await start(context, way, entry);
