@@ -13,6 +13,8 @@ export interface RunOptions {
   readonly input?: string | Uint8Array | Readable;
   /** Added to this process' own environment. */
   readonly env?: Readonly<Record<string, string>>;
+  /** `env` is all there is: nothing of this process' own. */
+  readonly bare?: boolean;
   /** `NAME=value` out of `env`, of this process alone: when it is ended, so is whatever has left its group. */
   readonly marker?: string;
   readonly cwd?: string;
@@ -67,6 +69,7 @@ const start = (command: readonly string[], options: RunOptions, buffer: boolean)
     buffer: buffer ? true : { stdout: false, stderr: true },
     maxBuffer: options.maxBuffer ?? 64 * 1024 * 1024,
     ...(options.env === undefined ? {} : { env: options.env }),
+    extendEnv: options.bare !== true,
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
     ...(input === undefined ? { stdin: 'ignore' as const } : { input }),
   }) as unknown as ResultPromise;

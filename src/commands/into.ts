@@ -10,6 +10,7 @@ import type { IntoPlan, KnownImage } from '../plan/into/types.ts';
 import { executeInto } from '../run/into/execute.ts';
 import { lockOf } from '../run/lock.ts';
 import { composeLabel } from '../stack/labels.ts';
+import { assertAllowed, isForeign } from './into/foreign.ts';
 import { modelFor } from './into/model.ts';
 import { takenPorts } from './into/ports.ts';
 import { assertMayAsk, confirm } from './restore/ask.ts';
@@ -28,6 +29,8 @@ export interface IntoFlags {
   /** Of the new stack. */
   readonly folder: string | undefined;
   readonly devices: boolean;
+  /** A snapshot from elsewhere gets what its services ask of this machine. */
+  readonly allowHost: boolean;
   readonly dryRun: boolean;
   readonly yes: boolean;
   readonly verify: boolean;
@@ -86,7 +89,7 @@ const assertFree = async ({ engine, info }: Session, plan: IntoPlan): Promise<vo
     );
 };
 
-const describe = ({ project, folder, data, services, ports, pulls, warnings }: IntoPlan): string =>
+const describe = ({ project, folder, data, services, ports, pulls, asks, warnings }: IntoPlan): string =>
   [
     `New project ${project} in ${folder}`,
     `  services: ${services.join(', ')}`,
@@ -95,6 +98,7 @@ const describe = ({ project, folder, data, services, ports, pulls, warnings }: I
     ),
     ...ports.map(({ service, port, protocol }) => `  publishes ${port}/${protocol} (${service})`),
     ...pulls.map((image) => `  fetches ${image}`),
+    ...asks.map((ask) => `  of this machine: ${ask}`),
     ...warnings.map(({ message }) => `  note: ${message}`),
   ]
     .map((line) => `${printable(line)}\n`)
@@ -125,10 +129,12 @@ export const restoreInto = async (world: World, reference: string, flags: IntoFl
   const snapshot = await resolveSnapshot(reference, { backups, cwd: world.cwd });
   tellOfUnreadable(world, snapshot.unreadable);
   if (flags.verify) await assertWhole(world, snapshot.folder);
+  const foreign = await isForeign(snapshot.folder, flags.composeFiles, backups);
+  const sealed = foreign && !flags.allowHost;
   const plan = planInto({
     project: flags.project,
     folder: resolve(world.cwd, flags.folder ?? flags.project),
-    model: await modelFor(world, snapshot.folder, snapshot.manifest, flags),
+    model: await modelFor(world, snapshot.folder, snapshot.manifest, { ...flags, sealed }),
     mounts: snapshot.manifest.mounts,
     images: await imagesOf(session, snapshot),
   });
@@ -142,6 +148,7 @@ export const restoreInto = async (world: World, reference: string, flags: IntoFl
     else world.stdout.write(describe(plan));
     return exitCode.done;
   }
+  if (foreign && flags.yes && !flags.allowHost) assertAllowed(plan);
   if (!flags.yes) {
     world.stderr.write(describe(plan));
     await confirm(world, `Make and start the project ${plan.project}?`);
@@ -157,6 +164,7 @@ export const restoreInto = async (world: World, reference: string, flags: IntoFl
       manifest: snapshot.manifest,
       backups: await backupsFor(world, snapshot.folder),
       devices: flags.devices,
+      sealed,
       healthMs,
       assertFree: () => assertFree(session, plan),
     },

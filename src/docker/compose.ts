@@ -1,6 +1,7 @@
 import { StackBackupError } from '../base/errors.ts';
 import { type RunResult, run } from '../base/process.ts';
 import { withoutValues } from './complaint.ts';
+import { sealedEnv } from './compose/sealed.ts';
 
 /** How to ask Compose about a project: what stands on its command line. */
 export interface ComposeProject {
@@ -8,16 +9,33 @@ export interface ComposeProject {
   readonly files: readonly string[];
   readonly envFiles: readonly string[];
   readonly workingDir?: string;
+  /** Of the file `-`. */
+  readonly input?: string;
+  /** Somebody else has written the files: they get nothing of this process' environment, and nothing is fetched. */
+  readonly sealed?: boolean;
 }
 
-const compose = async (args: readonly string[]): Promise<RunResult> =>
-  run(['docker', 'compose', ...args], { timeoutMs: 60_000, env: { COMPOSE_ANSI: 'never' } });
+const environmentFor = (sealed: boolean | undefined) =>
+  sealed === true
+    ? { env: { ...sealedEnv(), COMPOSE_ANSI: 'never' }, bare: true }
+    : { env: { COMPOSE_ANSI: 'never' } };
+
+const compose = async (args: readonly string[], { sealed, input }: Partial<ComposeProject> = {}) =>
+  run(['docker', 'compose', ...args], {
+    timeoutMs: 60_000,
+    ...environmentFor(sealed),
+    ...(input === undefined ? {} : { input }),
+  });
+
+/** Without any named, Compose takes the one beside the files. */
+const envFilesOf = ({ sealed, envFiles }: ComposeProject): readonly string[] =>
+  sealed === true && envFiles.length === 0 ? ['/dev/null'] : envFiles;
 
 const argumentsOf = (asked: ComposeProject): string[] => [
   '--project-name',
   asked.project,
   ...asked.files.flatMap((file) => ['--file', file]),
-  ...asked.envFiles.flatMap((file) => ['--env-file', file]),
+  ...envFilesOf(asked).flatMap((file) => ['--env-file', file]),
   ...(asked.workingDir === undefined ? [] : ['--project-directory', asked.workingDir]),
   // Without it the services, volumes and hooks of inactive profiles are left out.
   '--profile',
@@ -40,8 +58,12 @@ interface Configured {
   readonly unset: readonly string[];
 }
 
-const configured = async (asked: ComposeProject, next: string): Promise<Configured> => {
-  const result = await compose([...argumentsOf(asked), 'config', '--format', 'json']);
+const configured = async (
+  asked: ComposeProject,
+  next: string,
+  how: readonly string[] = [],
+): Promise<Configured> => {
+  const result = await compose([...argumentsOf(asked), 'config', '--format', 'json', ...how], asked);
   if (result.exitCode !== 0)
     throw new StackBackupError('compose-invalid', `compose files of ${asked.project}: ${complaint(result)}`, {
       next,
@@ -60,21 +82,20 @@ export const composeModel = async (asked: ComposeProject): Promise<unknown> => {
   return (await configured(asked, `Make \`${command}\` succeed first.`)).model;
 };
 
+const giveAll =
+  'Give all that the files need: --values for what they interpolate, --compose-file where they lie beside what they name.';
+
 /** The same of files that may lack what was beside them, and the variables that nobody gives. */
 export const composeModelAndUnset = (asked: ComposeProject): Promise<Configured> =>
-  configured(
-    asked,
-    'Give all that the files need: --values for what they interpolate, --compose-file where they lie beside what they name.',
-  );
+  configured(asked, giveAll);
 
 /**
  * All files of a project as one, with what they include and extend, and without any value of a variable or of an
- * env file. Undefined where this Compose cannot tell.
+ * env file: none of these is read.
  */
 export const composeWhole = async (asked: ComposeProject): Promise<unknown> => {
   const asWritten = ['--no-interpolate', '--no-env-resolution', '--no-path-resolution'];
-  const result = await compose([...argumentsOf(asked), 'config', '--format', 'json', ...asWritten]);
-  return result.exitCode === 0 ? JSON.parse(result.stdout.toString('utf8')) : undefined;
+  return (await configured(asked, giveAll, asWritten)).model;
 };
 
 /** Fetches an image. Resolves with the engine's complaint when it cannot be had. */
@@ -103,6 +124,8 @@ export interface ComposeUp {
   readonly services: readonly string[];
   /** Containers are made and not started. */
   readonly createOnly?: boolean;
+  /** Somebody else has written the model: variables of this process are none of its. */
+  readonly sealed?: boolean;
   readonly timeoutMs: number;
   readonly signal: AbortSignal;
 }
@@ -118,7 +141,8 @@ export const composeUp = async (up: ComposeUp): Promise<string | undefined> => {
   const input = up.file === undefined ? { input: JSON.stringify(up.model) } : {};
   const result = await run(['docker', 'compose', ...where, '--file', up.file ?? '-', ...what], {
     ...input,
-    env: { COMPOSE_ANSI: 'never', COMPOSE_PROFILES: '', COMPOSE_REMOVE_ORPHANS: 'false' },
+    ...(up.sealed === true ? { bare: true } : {}),
+    env: { ...environmentFor(up.sealed).env, COMPOSE_PROFILES: '', COMPOSE_REMOVE_ORPHANS: 'false' },
     timeoutMs: up.timeoutMs,
     signal: up.signal,
   });

@@ -37,6 +37,7 @@ services:
     container_name: \${FIXED:-${stack?.project ?? ''}}-app
     command: ["sleep", "infinity"]
     init: true
+    env_file: token.env
     environment: { SECRET: "\${SECRET}", PLAIN: 'a$$b' }
     ${port}
     volumes: [ "data:/data", "./files:/files", "./one.conf:/one.conf", "/anonymous" ]
@@ -76,6 +77,8 @@ volumes:
     stack = await scratchStack('services: {}');
     const extending = yaml(port).replace('init: true', 'extends: { file: base.yaml, service: base }');
     await stack.write('compose.yaml', extending);
+    for (const folder of ['.', 'other', 'broken'])
+      await stack.write(`${folder}/token.env`, "TOKEN='t$1'\nUNUSED=1\n");
     await stack.write('base.yaml', 'services: { base: { init: true } }');
     ours = await stack.write('values.env', 'SECRET=hush-hush\n');
     await mkdir(join(stack.folder, 'files'));
@@ -192,16 +195,28 @@ volumes:
     const empty = await temporaryFolder('rebuild');
     const { folder } = await newestManifest(join(stack.folder, 'backups'));
     await must(['cp', '-a', folder, empty]);
-    await must(['cp', ours, join(empty, 'values.env')]);
+    await writeFile(join(empty, 'values.env'), '');
     await stack.compose('--env-file', ours, 'down', '-v');
-    for (const name of ['compose.yaml', 'base.yaml', 'files', 'one.conf', 'backup.config.yaml', 'backups'])
+    for (const name of ['compose.yaml', 'base.yaml', 'token.env', 'files', 'one.conf', 'backup.config.yaml'])
       await rm(join(stack.folder, name), { recursive: true });
+    await rm(join(stack.folder, 'backups'), { recursive: true });
     const args = ['restore', join(empty, basename(folder)), '--into', rebuilt, '--yes'];
-    const ended = await runTool([...args, '--values', 'values.env'], { cwd: empty });
+    const rebuild = (more: readonly string[] = [], env: Readonly<Record<string, string>> = {}) =>
+      runTool([...args, '--values', 'values.env', ...more], { cwd: empty, env });
+    // Nobody has said that it may have anything of this machine: its variables are none of it.
+    const unset = await rebuild([], { TOKEN: 'of this machine', SECRET: 'as well' });
+    expect(unset.stderr).toMatch(/no values for SECRET, TOKEN, UNUSED/);
+    await writeFile(join(empty, 'values.env'), "SECRET=hush-hush\nTOKEN='t$1'\nUNUSED=\nOTHER=x\n");
+    const asking = await rebuild();
+    expect(asking.stderr).toMatch(/asks for what is this machine's: app runs with .*seccomp=unconfined/);
+    expect([unset.exitCode, asking.exitCode]).toEqual([2, 2]);
+    expect(await made(rebuilt)).toEqual([]);
+    const ended = await rebuild(['--allow-host']);
     expect(ended.exitCode, ended.stderr).toBe(0);
     expect(await inside(rebuilt, 'cat', '/data/rows', '/files/note', '/anonymous/x')).toBe(
       'row\na noteloose',
     );
+    expect(await inside(rebuilt, 'sh', '-c', 'echo "$SECRET $TOKEN $OTHER"')).toBe('hush-hush t$1');
     expect(await docker('port', `${rebuilt}-app-1`)).toMatch(/^80\/tcp -> 127\.0\.0\.1:/);
     await rm(empty, { recursive: true });
   });

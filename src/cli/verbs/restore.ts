@@ -21,6 +21,7 @@ interface RestoreArguments extends RawFlags {
   readonly composeFile: readonly string[];
   readonly values: readonly string[];
   readonly folder?: string;
+  readonly allowHost?: boolean;
   readonly wait: Duration;
 }
 
@@ -30,11 +31,16 @@ const collected = (one: string, before: readonly string[]): readonly string[] =>
 const parts = ['service', 'volume', 'path', 'fromDump'];
 
 /** Options that say something about a new stack, where none is to be made. */
-const assertMeant = ({ into, composeFile, values, folder }: RestoreArguments): void => {
-  if (into !== undefined || composeFile.length + values.length + (folder === undefined ? 0 : 1) === 0) return;
-  throw new StackBackupError('usage', '--compose-file, --values and --folder are of a new stack', {
-    next: 'Say which with --into <project>, or leave them out: a restore takes those of the configuration.',
-  });
+const assertMeant = ({ into, composeFile, values, folder, allowHost }: RestoreArguments): void => {
+  const isOfNew = composeFile.length + values.length > 0 || folder !== undefined || allowHost === true;
+  if (into !== undefined || !isOfNew) return;
+  throw new StackBackupError(
+    'usage',
+    '--compose-file, --values, --folder and --allow-host are of a new stack',
+    {
+      next: 'Say which with --into <project>, or leave them out: a restore takes those of the configuration.',
+    },
+  );
 };
 
 export const restoreVerb: Verb = (program, ended) =>
@@ -69,6 +75,7 @@ export const restoreVerb: Verb = (program, ended) =>
     // Not `--env-file`: Node takes that for itself, wherever it stands.
     .option('--values <path>', 'with --into: env file with what the snapshot does not keep', collected, [])
     .option('--folder <path>', 'with --into: for its compose file and binds; made (default: ./<project>)')
+    .option('--allow-host', 'with --into: give a snapshot from elsewhere what it asks of this machine')
     .addOption(wait())
     .action(async (reference: string, given: RestoreArguments) => {
       if (given.dryRun !== true) withoutSuspension();
@@ -82,6 +89,7 @@ export const restoreVerb: Verb = (program, ended) =>
             envFiles: given.values,
             folder: given.folder,
             devices: given.devices === true,
+            allowHost: given.allowHost === true,
             dryRun: given.dryRun === true,
             yes: given.yes === true,
             verify: given.verify,

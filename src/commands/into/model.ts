@@ -1,72 +1,67 @@
 import { existsSync } from 'node:fs';
-import { readdir, readFile } from 'node:fs/promises';
-import { dirname, join, resolve } from 'node:path';
-import { readPlainFile } from '../../base/disk/plain-file.ts';
+import { dirname, resolve } from 'node:path';
 import { StackBackupError } from '../../base/errors.ts';
-import { composeModelAndUnset } from '../../docker/compose.ts';
+import { type ComposeProject, composeModelAndUnset, composeWhole } from '../../docker/compose.ts';
 import type { Fields } from '../../plan/into/types.ts';
-import { composeName, wholeName } from '../../snapshot/layout.ts';
 import type { Manifest } from '../../snapshot/types.ts';
+import { withShortVolumes } from '../../stack/model/whole.ts';
 import type { World } from '../session/session.ts';
+import { foreignFiles, savedFiles } from './saved.ts';
+import { fromEnvFiles, notGiven, withEnvFiles, withWanted } from './variables.ts';
 
 export interface ModelChoice {
   readonly project: string;
   /** Instead of those in the snapshot. */
   readonly composeFiles: readonly string[];
   readonly envFiles: readonly string[];
+  /** The compose files are of a snapshot that anybody may have made: nothing of this machine is read for them. */
+  readonly sealed: boolean;
 }
 
-/**
- * The compose files as they were when the snapshot was made, in Compose's order; where they name others, all as
- * one file besides. Of these ways the first that Compose can follow is taken.
- */
-const savedFiles = async (folder: string): Promise<readonly (readonly string[])[]> => {
-  const names: readonly string[] = await readdir(join(folder, composeName)).catch(() => []);
-  const plain = names.filter((name) => /^\d\d-/.test(name)).sort();
-  const ways = [plain, names.filter((name) => name === wholeName)];
-  return ways
-    .filter((files) => files.length > 0)
-    .map((files) => files.map((name) => join(folder, composeName, name)));
-};
-
-/** Bytes; longer ones are no env file. */
-const longest = 16 * 1024 * 1024;
-
-const namesIn = (text: string): readonly string[] =>
-  [...text.matchAll(/^\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_.-]*)\s*[=:]/gm)].map(([, name = '']) => name);
-
-/** Variables that the snapshot knows by name only, and nobody gives a value now. */
-const notGiven = async (
-  folder: string,
-  envFiles: readonly string[],
-  env: NodeJS.ProcessEnv,
-): Promise<readonly string[]> => {
-  const path = join(folder, composeName, 'redacted.env');
-  const saved = await readPlainFile(path, longest).then(String, () => '');
-  const given = new Set<string>();
-  for (const file of envFiles) for (const name of namesIn(await readFile(file, 'utf8'))) given.add(name);
-  return namesIn(saved).filter((name) => !given.has(name) && env[name] === undefined);
-};
-
 /** What the first of some ways comes to that does not fail; the failure of the first where all do. */
-const firstOf = async <Way, Result>(
-  ways: readonly Way[],
-  follow: (way: Way) => Promise<Result>,
-): Promise<Result> => {
+const firstOf = async <Result>(ways: readonly (() => Promise<Result>)[]): Promise<Result> => {
   const [first, ...others] = ways;
   if (first === undefined)
     throw new StackBackupError('restore-refused', 'the snapshot holds no compose files', {
       next: 'Name the compose files of the stack with --compose-file.',
     });
   try {
-    return await follow(first);
+    return await first();
   } catch (error) {
     for (const other of others) {
-      const found = await follow(other).catch(() => undefined);
+      const found = await other().catch(() => undefined);
       if (found !== undefined) return found;
     }
     throw error;
   }
+};
+
+interface Found {
+  readonly model: Fields;
+  /** Variables without a value. */
+  readonly missing: readonly string[];
+}
+
+const asItStands = async (asked: ComposeProject): Promise<Found> => {
+  const { model, unset } = await composeModelAndUnset(asked);
+  return { model: model as Fields, missing: unset };
+};
+
+/**
+ * Without the env files that services name: they are not in the snapshot. What came from them is known by name,
+ * and asked for.
+ */
+const withoutTheirFiles = async (
+  folder: string,
+  asked: ComposeProject,
+  env: NodeJS.ProcessEnv,
+): Promise<Found> => {
+  const asWritten = withShortVolumes(await composeWhole(asked)) as Fields;
+  const wanted = await fromEnvFiles(folder, asWritten);
+  const input = JSON.stringify(withEnvFiles(asWritten, wanted, asked.envFiles));
+  const filled = await asItStands({ ...asked, files: ['-'], input });
+  const { model, missing } = withWanted(asWritten, filled.model, wanted, env);
+  return { model, missing: [...filled.missing, ...missing] };
 };
 
 /**
@@ -74,14 +69,15 @@ const firstOf = async <Way, Result>(
  * of variables: what is missing is named (`env-missing`).
  */
 export const modelFor = async (
-  { cwd, env }: World,
+  { cwd, env: ours }: World,
   folder: string,
   manifest: Manifest,
   choice: ModelChoice,
 ): Promise<Fields> => {
+  const { project, sealed } = choice;
   const own = choice.composeFiles.map((file) => resolve(cwd, file));
-  const ways = own.length > 0 ? [own] : await savedFiles(folder);
   const envFiles = choice.envFiles.map((file) => resolve(cwd, file));
+  const env = sealed ? {} : ours;
   for (const file of [...own, ...envFiles])
     if (!existsSync(file))
       throw new StackBackupError('usage', `${file} is not there`, {
@@ -89,19 +85,19 @@ export const modelFor = async (
       });
   const before = manifest.compose.files[0];
   // Relative paths start where the first of the files lay, also on a machine that has no such folder.
-  const workingDir = own.length > 0 || before === undefined ? undefined : dirname(before);
-  const { model, unset } = await firstOf(ways, (files) =>
-    composeModelAndUnset({
-      project: choice.project,
-      files,
-      envFiles,
-      ...(workingDir === undefined ? {} : { workingDir }),
-    }),
-  );
-  const missing = new Set([...unset, ...(await notGiven(folder, envFiles, env))]);
-  if (missing.size > 0)
-    throw new StackBackupError('env-missing', `no values for ${[...missing].sort().join(', ')}`, {
-      next: 'The snapshot keeps names and no values: give them with --values FILE, or in the environment.',
+  const workingDir = own.length > 0 || before === undefined ? {} : { workingDir: dirname(before) };
+  const saved = await (own.length > 0 ? [own] : sealed ? foreignFiles(folder) : savedFiles(folder));
+  const asked = saved.map((files): ComposeProject => ({ project, files, envFiles, sealed, ...workingDir }));
+  const { model, missing } = await firstOf([
+    ...(sealed ? [] : asked.map((one) => () => asItStands(one))),
+    ...(own.length > 0 ? [] : asked.map((one) => () => withoutTheirFiles(folder, one, env))),
+  ]);
+  const names = new Set([...missing, ...(await notGiven(folder, envFiles, env))]);
+  if (names.size > 0)
+    throw new StackBackupError('env-missing', `no values for ${[...names].sort().join(', ')}`, {
+      next: sealed
+        ? 'The snapshot keeps names and no values: give them with --values FILE. One from elsewhere gets nothing of the environment.'
+        : 'The snapshot keeps names and no values: give them with --values FILE, or in the environment.',
     });
-  return model as Fields;
+  return model;
 };

@@ -1,5 +1,7 @@
 import type { Warning } from '../../base/events.ts';
 import { singleDollars } from '../../stack/labels.ts';
+import { asksOf } from './asks.ts';
+import { hostPathsOf } from './host-paths.ts';
 import { bindKey, dataOf, type Places, placesOf } from './places.ts';
 import { fieldsOf, listOf, mapFields, textOf, without } from './read.ts';
 import type { Fields, IntoFacts, IntoPlan, KnownImage, Port } from './types.ts';
@@ -86,17 +88,6 @@ const modelOf = (facts: IntoFacts, places: Places): Fields => {
       network.external === true ? network : { ...without(network, 'ipam'), name: `${project}_${key}` },
     ),
   };
-};
-
-/** Files and folders of this machine that services mount and the snapshot has no copy of. */
-const hostPathsOf = (services: readonly Fields[], folder: string): readonly string[] => {
-  const sources = services.flatMap((service) =>
-    listOf(service.volumes)
-      .map(fieldsOf)
-      .filter(({ type }) => type === 'bind')
-      .map(({ source }) => singleDollars(textOf(source))),
-  );
-  return [...new Set(sources)].filter((source) => !source.startsWith(`${folder}/`));
 };
 
 const portsOf = (services: Fields): readonly Port[] =>
@@ -192,7 +183,8 @@ export const planInto = (facts: IntoFacts): IntoPlan => {
     data: dataOf(places),
     pulls: [...new Set(wanted.filter(({ pull, image }) => pull && image !== '').map(({ image }) => image))],
     ports: portsOf(own),
-    hostPaths: hostPathsOf(Object.values(own), folder),
+    hostPaths: hostPathsOf(model, Object.values(own), folder),
+    asks: asksOf(model, new Set([...places.binds.values()].map(({ path }) => path))),
     warnings: warningsOf(facts, places),
   };
 };

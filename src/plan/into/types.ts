@@ -54,6 +54,8 @@ export interface IntoPlan {
   readonly ports: readonly Port[];
   /** What services mount of this machine besides: it has to be here. */
   readonly hostPaths: readonly string[];
+  /** What it would have of this machine besides, in words. */
+  readonly asks: readonly string[];
   readonly warnings: readonly Warning[];
 }
 

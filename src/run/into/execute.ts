@@ -27,6 +27,8 @@ export interface IntoTask {
   /** The backups folder that keeps the journal. */
   readonly backups: string;
   readonly devices: boolean;
+  /** The model is of a snapshot that anybody may have made, and nobody has said that it may have more. */
+  readonly sealed: boolean;
   /** How long services may take to get healthy, ms. */
   readonly healthMs: number;
   /** Rejects when something of the new project is there already; asked when nothing has to be waited for any more. */
@@ -104,6 +106,7 @@ const make = async (task: IntoTask, tools: IntoTools, run: string): Promise<void
     file,
     folder,
     services: plan.services,
+    sealed: task.sealed,
     timeoutMs: task.healthMs + 60_000,
     signal,
   });
