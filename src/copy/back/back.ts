@@ -51,6 +51,11 @@ const unknownPaths = (narrowing: Narrowing, source: BackSource): void => {
   });
 };
 
+const settled = <T>(result: PromiseSettledResult<T>): T => {
+  if (result.status === 'rejected') throw result.reason;
+  return result.value;
+};
+
 /** Decides what differs, then hands it to `work`; cleans up behind it. */
 const decided = async <T>(
   source: BackSource,
@@ -61,11 +66,16 @@ const decided = async <T>(
   const folder = await mkdtemp(join(tmpdir(), 'stack-backup-back-'));
   try {
     const narrowing = new Narrowing(options.paths);
-    const wanted = await wantedOf(source, narrowing);
+    const present = join(folder, 'present');
+    // Side by side: one reads the snapshot, the other the target. What the first says comes first.
+    const [reading, walking] = await Promise.allSettled([
+      wantedOf(source, narrowing),
+      recordWalk(target, present, options.signal),
+    ]);
+    const wanted = settled(reading);
     unknownPaths(narrowing, source);
     await assertIs(wanted.type, target);
-    const present = join(folder, 'present');
-    await recordWalk(target, present, options.signal);
+    settled(walking);
     await sortRecords(present, options.signal);
     const decisions = new Decisions(folder, narrowing, options.onChange ?? (() => undefined));
     const filler =

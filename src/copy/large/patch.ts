@@ -4,8 +4,10 @@ import { below, parentOf } from '../changes/paths.ts';
 /** Bytes of either file that are in memory at a time, and what is compared and written of them. */
 const chunkBytes = 1024 * 1024;
 const blockBytes = 4096;
+/** Compared at once, before each block of it is: few pieces of a file that was written to differ. */
+const pieceBytes = 16 * blockBytes;
 
-const zeros = Buffer.alloc(blockBytes);
+const zeros = Buffer.alloc(pieceBytes);
 
 /** Where a patched file comes from, what it is to be like, and where it is made; absolute folders. */
 export interface PatchPlaces {
@@ -33,15 +35,22 @@ export const fill = async (file: FileHandle, buffer: Buffer, position: number): 
   return done;
 };
 
+/** Whether two buffers are equal from `at` on, for so many bytes; beyond the old one, zeros are. */
+const isSame = (is: Buffer, was: Buffer, at: number, bytes: number): boolean => {
+  const part = is.subarray(at, at + bytes);
+  return at < was.length
+    ? part.equals(was.subarray(at, at + bytes))
+    : part.equals(zeros.subarray(0, part.length));
+};
+
 /** Where the blocks that differ begin and end, neighbours as one. What the old one lacks differs unless it is zeros. */
 export function* runsOf(is: Buffer, was: Buffer): Generator<readonly [number, number], void, void> {
   let from = -1;
-  for (let at = 0; at < is.length; at += blockBytes) {
-    const block = is.subarray(at, at + blockBytes);
-    const isEqual =
-      at < was.length
-        ? block.equals(was.subarray(at, at + blockBytes))
-        : block.equals(zeros.subarray(0, block.length));
+  let step = pieceBytes;
+  for (let at = 0; at < is.length; at += step) {
+    const isPiece = at % pieceBytes === 0 && isSame(is, was, at, pieceBytes);
+    step = isPiece ? pieceBytes : blockBytes;
+    const isEqual = isPiece || isSame(is, was, at, blockBytes);
     if (!isEqual && from === -1) from = at;
     if (!isEqual || from === -1) continue;
     yield [from, at];

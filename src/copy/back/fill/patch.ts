@@ -4,8 +4,11 @@ import type { FileHandle } from 'node:fs/promises';
 import { setImmediate } from 'node:timers/promises';
 import { fill, runsOf } from '../../large/patch.ts';
 
-/** Bytes of either file that are looked at at a time; the next are read meanwhile. */
-const chunkBytes = 1024 * 1024;
+/** Bytes of either file that are looked at at a time. */
+const chunkBytes = 2 * 1024 * 1024;
+
+/** So many more are being read meanwhile: two files, two cores, and this one compares. */
+const ahead = 2;
 
 /** So many places that differ are remembered, in 16 bytes each. Beyond them a new file costs no more. */
 const mostRuns = 500_000;
@@ -36,19 +39,26 @@ async function* pairsOf(
   target: FileHandle,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<Pair, void, void> {
-  const buffers = [0, 1].map(() => [Buffer.allocUnsafe(chunkBytes), Buffer.allocUnsafe(chunkBytes)] as const);
-  const read = async (turn: number, position: number): Promise<Pair> => {
-    const [one, other] = buffers[turn % 2] as readonly [Buffer, Buffer];
+  const buffers = Array.from(
+    { length: ahead + 1 },
+    () => [Buffer.allocUnsafe(chunkBytes), Buffer.allocUnsafe(chunkBytes)] as const,
+  );
+  const read = async (turn: number): Promise<Pair> => {
+    const [one, other] = buffers[turn % buffers.length] as readonly [Buffer, Buffer];
+    const position = turn * chunkBytes;
     const [is, was] = await Promise.all([fill(source, one, position), fill(target, other, position)]);
     return { is: one.subarray(0, is), was: other.subarray(0, was), position };
   };
-  let next = read(0, 0);
-  for (let turn = 1; ; turn++) {
+  const reading: Promise<Pair>[] = [];
+  for (let turn = 0; ; turn++) {
     signal?.throwIfAborted();
-    const pair = await next;
+    while (reading.length <= ahead) {
+      const next = read(turn + reading.length);
+      next.catch(() => undefined); // nobody may ask for it any more
+      reading.push(next);
+    }
+    const pair = await (reading.shift() as Promise<Pair>);
     if (pair.is.length === 0) return;
-    next = read(turn, pair.position + pair.is.length);
-    next.catch(() => undefined); // nobody may ask for it any more
     yield pair;
   }
 }

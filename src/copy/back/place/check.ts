@@ -11,13 +11,13 @@ import type { Batch } from './place.ts';
 /** So much is read on this thread: starting others takes longer. */
 const smallBytes = 32 * 1024 * 1024;
 const smallFiles = 256;
-const block = 1024 * 1024;
+const block = 256 * 1024;
 
-const hashHere = (path: Buffer): string | undefined => {
+const hashHere = (path: Buffer, bytes: Buffer): string | undefined => {
   const file = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
   try {
     if (!fstatSync(file).isFile()) return undefined;
-    const [hash, bytes] = [createHash('sha256'), Buffer.allocUnsafe(block)];
+    const hash = createHash('sha256');
     for (let count = readSync(file, bytes); count > 0; count = readSync(file, bytes))
       hash.update(bytes.subarray(0, count));
     return hash.digest('hex');
@@ -40,8 +40,9 @@ async function* sumsOf(batch: Batch, staging: FolderWalk, hasher: FileHasher): S
     yield* hasher.hash(requests());
     return;
   }
+  const buffer = Buffer.allocUnsafe(block);
   for (const item of files) {
-    yield [{ item, sha256: hashHere(staging.at(pathOf(item))) }];
+    yield [{ item, sha256: hashHere(staging.at(pathOf(item)), buffer) }];
     await setImmediate();
   }
   staging.forget();

@@ -1,4 +1,4 @@
-import { linkSync, lstatSync, mkdirSync, renameSync } from 'node:fs';
+import { linkSync, lstatSync, mkdirSync, renameSync, unlinkSync } from 'node:fs';
 import { errnoOf, messageOf, StackBackupError } from '../../../base/errors.ts';
 import { printable, type RecordEntry } from '../../../snapshot/entries/records.ts';
 import { isBelow, parentOf } from '../../changes/paths.ts';
@@ -44,7 +44,7 @@ export class Placer {
       this.#guarded(path, () => {
         if (!isBelow(path, moved)) moved = this.#makeAbove(path, from) ?? moved;
         if (type === 'dir') moved = this.#folder(path, from) ?? moved;
-        else if (!isBelow(path, moved)) renameSync(from(path), this.#target.at(path));
+        else if (!isBelow(path, moved)) this.#file(path, from);
       });
     this.#staging.walk.forget();
   }
@@ -56,6 +56,20 @@ export class Placer {
       if (thrown instanceof StackBackupError) throw thrown;
       throw stuck(this.#name, `${printable(path)}: ${messageOf(thrown)}`, thrown);
     }
+  }
+
+  /**
+   * What stands in its place goes first: where ext4 has to put one file over another, it begins to write the new one
+   * to disk, which takes longer than all the rest. Killed in between, the next attempt finds that it is not there.
+   */
+  #file(path: Buffer, from: (path: Buffer) => Buffer): void {
+    const place = this.#target.at(path);
+    try {
+      unlinkSync(place);
+    } catch (thrown) {
+      if (errnoOf(thrown) !== 'ENOENT') throw thrown;
+    }
+    renameSync(from(path), place);
   }
 
   /** Resolves with the folder, if it was moved. It may be there: something in it had its turn before. */
