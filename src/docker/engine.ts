@@ -190,8 +190,17 @@ export interface Engine {
   removeHolders(run: string): Promise<void>;
   /** An uncompressed tar of `path` in the container; entry names start with the path's base name. */
   readArchive(id: string, path: string, signal?: AbortSignal): Promise<Readable>;
-  /** Unpacks a tar under `path` in the container. */
+  /** Looks at one path in the container; a link is not followed. Rejects with `details.status` 404 for none. */
+  statArchive(id: string, path: string): Promise<PathStat>;
+  /** Unpacks a tar under `path` in the container. What is in the way of a member is removed, a folder with all in it. */
   writeArchive(id: string, path: string, tar: Readable, signal?: AbortSignal): Promise<void>;
+}
+
+/** What the engine tells of a path in a container without sending it. */
+export interface PathStat {
+  readonly isFolder: boolean;
+  /** Mode, size and time of change in ns: what tells one folder from another, as far as the engine says. */
+  readonly likeness: string;
 }
 
 export interface HolderRequest {
@@ -203,5 +212,7 @@ export interface HolderRequest {
     readonly source: string;
     readonly target: string;
     readonly readOnly: boolean;
+    /** Of a bind: without what is mounted inside of it. */
+    readonly alone?: true;
   }[];
 }

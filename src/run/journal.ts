@@ -37,11 +37,13 @@ export interface JournalPutBack {
   readonly kind: 'volume' | 'bind';
   /** Volume or host path that it is put back into. */
   readonly name: string;
-  /** Host path, for `host`. */
+  /** Path on the engine's host, for `host` and for what is overwritten in its place. */
   readonly source: string;
   readonly method: 'host' | 'api';
   /** The restore makes the volume. Options without passwords: they may have to be asked for again. */
   readonly volume?: Omit<VolumeDetails, 'mountpoint' | 'name'>;
+  /** For `api`: the volume is emptied where it lies (`source`, on the engine's host) and stays the one it is. */
+  readonly inPlace?: true;
   /** Nothing of it was there before. */
   readonly created?: true;
   /** Subtrees that are put back instead of all, base64 of their bytes. */

@@ -1,5 +1,5 @@
 import { mkdir, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { removeTree } from '../../src/base/disk.ts';
 import { copyThroughEngine } from '../../src/copy/archive/archive.ts';
@@ -80,6 +80,20 @@ describe('putting back through the engine', () => {
     });
     await writeFile(join(await placeOf(0), 'later'), 'later');
     await expect(putBack(source, target)).rejects.toMatchObject({ details: { notEmpty: true } });
+    // What is mounted with the folder that it lies in is made anew, also where a killed run has left nothing of it.
+    const place = await placeOf(0);
+    const parent = { kind: 'bind', source: dirname(place), target: '/beside' } as const;
+    const mounts = [{ ...parent, readOnly: false, alone: true } as const];
+    const path = join('/beside', basename(place));
+    const inParent = { holder: await engine.createHolder({ run, mounts }), path, inParent: true } as const;
+    const beside = { ...target, ...inParent };
+    expect(await putBack(source, beside)).toMatchObject({ removed: 1 });
+    await isSame(place);
+    await removeTree(place);
+    expect(await planBack(source, beside)).toMatchObject({ same: 0, removed: 0 });
+    await writeFile(place, 'a file');
+    await putBack(source, beside);
+    await isSame(place);
   });
 
   it('fills a volume from an archive of the engine’s own', async () => {

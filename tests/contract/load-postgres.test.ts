@@ -284,7 +284,8 @@ describe('a dump', () => {
     const { plan } = await planLoad(await context(), sourceOf('shop'), token());
     const ending = new AbortController();
     // Ended as soon as the server has been given all of the dump, and has not done with it.
-    const watched: Pick<Engine, 'exec'> = {
+    const watched: Engine = {
+      ...engine,
       exec: (id, request) => {
         if (request.command.includes('--exit-on-error')) request.stdin?.once('end', () => ending.abort());
         return engine.exec(id, request);

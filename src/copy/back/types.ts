@@ -15,12 +15,19 @@ export interface BackSource {
 
 /**
  * Where it is put. A host path is the folder of the volume or bind (or the file, where the bind is one).
- * Through the engine: a created, never started container that mounts it writable at `path`; only what is
- * empty can be filled that way, because nothing can be removed by it.
+ * Through the engine: a created, never started container that mounts it writable at `path`. Nothing can be removed
+ * from it that way, so only what is empty can be filled; with `inParent` the container mounts the folder that it
+ * lies in: then it is removed as a whole, and made anew, where something has to go.
  */
 export type BackTarget =
   | { readonly kind: 'host'; readonly path: string }
-  | { readonly kind: 'api'; readonly engine: Engine; readonly holder: string; readonly path: string };
+  | {
+      readonly kind: 'api';
+      readonly engine: Engine;
+      readonly holder: string;
+      readonly path: string;
+      readonly inParent?: true;
+    };
 
 /** One entry that is not as the snapshot has it. */
 export interface Change {

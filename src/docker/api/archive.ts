@@ -2,9 +2,26 @@ import type { IncomingMessage } from 'node:http';
 import type { Readable } from 'node:stream';
 import type Docker from 'dockerode';
 import { StackBackupError } from '../../base/errors.ts';
+import type { PathStat } from '../engine.ts';
 
 /** How long an archive may stand still, ms: services may be down while it is read. */
 const stallLimit = 5 * 60_000;
+
+/** The bit of a folder in the engine's modes (Go, io/fs, `ModeDir`). */
+const folderBit = 2 ** 31;
+
+/** What the engine tells of a path, in a header of its answer. */
+export const pathStat = async (container: Docker.Container, path: string): Promise<PathStat> => {
+  const answer = (await container.infoArchive({ path })) as IncomingMessage;
+  answer.resume();
+  const told = String(answer.headers['x-docker-container-path-stat'] ?? '');
+  const { mode, size, mtime } = JSON.parse(Buffer.from(told, 'base64').toString('utf8')) as {
+    readonly mode: number;
+    readonly size: number;
+    readonly mtime: string;
+  };
+  return { isFolder: mode >= folderBit, likeness: `${mode} ${size} ${mtime}` };
+};
 
 /** The engine's tar of a path. A stream that stands still for too long fails instead of waiting for ever. */
 export const openArchive = async (

@@ -33,7 +33,8 @@ export const createHolderContainer = async (docker: Docker, request: HolderReque
         Target: mount.target,
         ReadOnly: mount.readOnly,
         ...(mount.kind === 'volume' ? { VolumeOptions: { NoCopy: true } } : {}),
-      })) as Docker.MountConfig,
+        ...(mount.alone === true ? { BindOptions: { Propagation: 'rslave', NonRecursive: true } } : {}),
+      })) as unknown as Docker.MountConfig,
     },
   });
   return container.id;

@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream';
 import { whileAnswering } from '../api/answering.ts';
-import { openArchive } from '../api/archive.ts';
+import { openArchive, pathStat } from '../api/archive.ts';
 import { demultiplex } from '../api/demux.ts';
 import { createHolderContainer, removeHolderContainers } from '../api/holder.ts';
 import { eventOf, linesOf, logStream, openLog } from '../api/streams.ts';
@@ -12,7 +12,10 @@ import { abortable, type Calls, longest } from './call.ts';
 export const streamCalls = (
   { docker, address, call, must }: Calls,
   ping: Engine['ping'],
-): Pick<Engine, 'watch' | 'logs' | 'createHolder' | 'removeHolders' | 'readArchive' | 'writeArchive'> => ({
+): Pick<
+  Engine,
+  'watch' | 'logs' | 'createHolder' | 'removeHolders' | 'readArchive' | 'statArchive' | 'writeArchive'
+> => ({
   watch: async (project, onEvent, signal) => {
     const doing = 'watch the events of the engine';
     const filters = { type: ['container'], label: [`com.docker.compose.project=${project}`] };
@@ -39,6 +42,8 @@ export const streamCalls = (
     const open = () => whileAnswering(ping, () => openArchive(docker.getContainer(id), path, signal));
     return (await call(doing, open, { signal, limit: longest })) as Readable;
   },
+  statArchive: (id, path) =>
+    must(`look at ${path} of container ${id}`, () => pathStat(docker.getContainer(id), path)),
   writeArchive: async (id, path, tar, signal) => {
     const doing = `write ${path} of container ${id}`;
     const write = () => whileAnswering(ping, () => docker.getContainer(id).putArchive(tar, { path }));

@@ -1,5 +1,6 @@
 import { StackBackupError } from '../../base/errors.ts';
 import type { Manifest, ManifestDump } from '../../snapshot/types.ts';
+import { sqliteEngineLoad } from './engine/sqlite.ts';
 import { postgresLoad } from './postgres.ts';
 import { sqliteLoad } from './sqlite.ts';
 import type {
@@ -12,8 +13,17 @@ import type {
   LoadState,
 } from './types.ts';
 
-const kindOf = ({ kind }: Pick<LoadPlan, 'kind'>): LoadKind =>
-  (kind === 'postgres' ? postgresLoad : sqliteLoad) as LoadKind;
+const kinds: Readonly<Record<LoadPlan['kind'], unknown>> = {
+  postgres: postgresLoad,
+  sqlite: sqliteLoad,
+  'sqlite-engine': sqliteEngineLoad,
+};
+
+const kindOf = ({ kind }: Pick<LoadPlan, 'kind'>): LoadKind => kinds[kind] as LoadKind;
+
+/** A file that only the engine reaches is written through it, where that may be. */
+const wayOf = ({ hostPaths, throughEngine }: LoadContext, kind: LoadPlan['kind']): LoadPlan['kind'] =>
+  kind === 'sqlite' && !hostPaths && throughEngine === true ? 'sqlite-engine' : kind;
 
 /** Whether `loadDump` knows what to do with a dump: a database in PostgreSQL's custom format, or an SQLite file. */
 const isLoadable = ({ kind, format }: ManifestDump): boolean =>
@@ -41,7 +51,11 @@ export const planLoad = async (
 ): Promise<LoadPreview> => {
   if (!isLoadable(source.dump) || !/^[a-z0-9_]{1,30}$/.test(token))
     throw new StackBackupError('internal', `${source.dump.path} is no dump that can be loaded`);
-  return kindOf({ kind: source.dump.kind as LoadPlan['kind'] }).preview(context, source, token);
+  return kindOf({ kind: wayOf(context, source.dump.kind as LoadPlan['kind']) }).preview(
+    context,
+    source,
+    token,
+  );
 };
 
 /**

@@ -10,7 +10,7 @@ export interface CountedRows extends TableRows {
 
 /** Where a dump is loaded into. */
 export interface LoadContext {
-  readonly engine: Pick<Engine, 'exec'>;
+  readonly engine: Pick<Engine, 'exec' | 'readArchive' | 'writeArchive' | 'statArchive'>;
   /**
    * For PostgreSQL: the server's container, running. For SQLite: the container that mounts the file, in
    * whatever state; nobody may have the file open.
@@ -18,6 +18,11 @@ export interface LoadContext {
   readonly container: StackContainer;
   /** The engine's host paths can be read and written from here. */
   readonly hostPaths: boolean;
+  /**
+   * For SQLite, where host paths are out of reach: what the container has mounted may be written through the engine.
+   * There is nothing to undo it with then but a copy of the volume, which whoever says so has.
+   */
+  readonly throughEngine?: boolean;
   /** For SQLite: nobody has the file open while it is looked at either, so a journal may be rolled back. */
   readonly settled?: boolean;
   /** The hook that made the dump, where it is still configured: its user and password are used. */
@@ -67,8 +72,15 @@ export interface SqliteLoadPlan extends PlanBase {
   readonly kept: string;
 }
 
+/** An SQLite file that only the engine reaches: it is overwritten, and what was there before is in a snapshot. */
+export interface SqliteEngineLoadPlan extends PlanBase {
+  readonly kind: 'sqlite-engine';
+  /** What was there before, for people. */
+  readonly kept: string;
+}
+
 /** What a load will do, before it does anything. Serialisable and without secrets: it can stand in a journal. */
-export type LoadPlan = PostgresLoadPlan | SqliteLoadPlan;
+export type LoadPlan = PostgresLoadPlan | SqliteLoadPlan | SqliteEngineLoadPlan;
 
 /** For a dry run: the plan, and what is there now against what the dump holds. */
 export interface LoadPreview {

@@ -99,11 +99,16 @@ const keepable = (mounts: readonly ContainerMount[], path: string): ContainerMou
   return mount;
 };
 
-/** The plain path, the mount that covers it, and that mount's real folder on the host. */
-const rootOf = async (mounts: readonly ContainerMount[], asked: string) => {
+/** The plain path of a database in a container, and the mount that covers it. Pure; throws where it is kept in none. */
+export const mountFor = (mounts: readonly ContainerMount[], asked: string) => {
   const path = plainPath(asked);
-  const mount = keepable(mounts, path);
-  return { path, mount, root: await realpath(mount.source) };
+  return { path, mount: keepable(mounts, path) };
+};
+
+/** The same, and that mount's real folder on the host. */
+const rootOf = async (mounts: readonly ContainerMount[], asked: string) => {
+  const found = mountFor(mounts, asked);
+  return { ...found, root: await realpath(found.mount.source) };
 };
 
 const requireInside = (root: string, host: string, path: string): void => {

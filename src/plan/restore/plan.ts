@@ -9,7 +9,9 @@ import { chooseMounts } from './choose.ts';
 import { nothingLeft, othersRefusal, projectRefusal, servingOf, unguarded } from './refusals.ts';
 import { decideStops, type Overwritten, usedBy } from './stops.ts';
 import { targetsOf } from './targets.ts';
+import { isWritableHere } from './through.ts';
 import type {
+  Guarded,
   LeftOut,
   PlannedPutBack,
   RestoreChoice,
@@ -40,6 +42,11 @@ const chooseDumps = ({ manifest }: RestoreFacts, { services }: RestoreChoice): r
 /** What the services of dumps have mounted: kept before, because loading changes it. */
 const mountsOfServices = ({ mounts }: Stack, services: readonly string[]): readonly Mount[] =>
   mounts.filter((mount) => mount.users.some((user) => user.writable && services.includes(user.service)));
+
+const guardedBy = ({ name, kind, source, onHost }: Mount, { writable }: RestoreFacts): Guarded => ({
+  ...{ name, kind, source },
+  method: isWritableHere({ onHost, source }, writable) ? 'host' : 'api',
+});
 
 /** The stack with the containers of other projects that use the data, which are stopped with it. */
 const withOthers = (
@@ -146,7 +153,7 @@ export const planRestore = (facts: RestoreFacts, choice: RestoreChoice, safety: 
     putBacks,
     leftOut: left,
     loads,
-    guarded,
+    guarded: guarded.map((mount) => guardedBy(mount, facts)),
     window: windowOf(facts, stack, stops, kept, safety),
     revived,
     serving,

@@ -1,5 +1,6 @@
 import type { ManifestDump } from '../../snapshot/types.ts';
 import type { Mount } from '../../stack/types.ts';
+import { isEmptiable, isWritableHere } from './through.ts';
 import type { LeftOut, RestoreChoice, RestoreFacts } from './types.ts';
 
 /** Who is of another project is not stopped unasked. */
@@ -37,10 +38,12 @@ export const unguarded = (
   ...(fromDump && !safety ? ['a dump is loaded only with a safety snapshot: leave out --no-safety'] : []),
   ...(fromDump && paths.length > 0 ? ['a dump is loaded in whole: leave out --path'] : []),
   ...(fromDump && volumes.length > 0 ? ['a dump is chosen by its service: leave out --volume'] : []),
-  ...guarded.flatMap(({ name, source, onHost }) =>
-    onHost && writable.has(source)
+  ...guarded.flatMap((mount) =>
+    isWritableHere(mount, writable) || isEmptiable(mount)
       ? []
-      : [`${name} cannot be written under a path of this host, so a load could not be undone`],
+      : [
+          `${mount.name} cannot be written under a path of this host, nor emptied through the engine, so a load could not be undone: run the tool as root where the engine runs`,
+        ],
   ),
 ];
 

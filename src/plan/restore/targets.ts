@@ -2,13 +2,8 @@ import type { ManifestMount } from '../../snapshot/types.ts';
 import { composeLabel } from '../../stack/labels.ts';
 import type { Mount } from '../../stack/types.ts';
 import type { ChosenMount } from './choose.ts';
-import type { LeftOut, PlannedPutBack, RestoreFacts, VolumeSpec } from './types.ts';
-
-/** Where a mount of a snapshot goes today, or why it goes nowhere. */
-export type Target =
-  | { readonly putBack: PlannedPutBack }
-  | { readonly leftOut: LeftOut }
-  | { readonly refusal: string };
+import { isWritableHere, type Target, throughEngine } from './through.ts';
+import type { RestoreFacts, VolumeSpec } from './types.ts';
 
 const leftOut = ({ kind, name }: ManifestMount, reason: string): Target => ({
   leftOut: { kind, name, reason },
@@ -70,39 +65,10 @@ const made = (facts: RestoreFacts, { mount, paths }: ChosenMount): Target => {
   };
 };
 
-/** Through the engine nothing can be removed: only a new volume can be made to hold what the snapshot has. */
-const remade = (facts: RestoreFacts, { mount, paths }: ChosenMount, now: Mount): Target => {
-  const isUsed = now.users.length > 0 || facts.others.some((one) => uses(one.details.mounts, now));
-  const way = `its host path cannot be written from here, and through the engine only a new volume can be filled`;
-  if (now.kind === 'bind')
-    return { refusal: `${now.name} cannot be put back: its host path cannot be written from here` };
-  if (paths !== undefined) return { refusal: `${now.name} cannot be put back in part: ${way}` };
-  if (isUsed)
-    return {
-      refusal: `${now.name} cannot be put back while containers have it: ${way}. Remove them first (\`docker compose -p ${facts.instance.project} down\`, without -v), restore, then bring them up again`,
-    };
-  const { name, driver, options, labels } = now;
-  return {
-    putBack: {
-      mount,
-      kind: 'volume',
-      name,
-      source: '',
-      method: 'api',
-      create: { name, driver, options, labels },
-      isRemade: true,
-      reason: 'through the engine, into a new volume in its place',
-    },
-  };
-};
-
-const uses = (mounts: readonly { readonly name?: string; readonly source: string }[], now: Mount): boolean =>
-  mounts.some((one) => (now.kind === 'volume' ? one.name === now.name : one.source === now.source));
-
 const intoWhatIsThere = (facts: RestoreFacts, chosen: ChosenMount, now: Mount): Target => {
-  const isReachable = now.onHost && facts.writable.has(now.source);
+  const isReachable = isWritableHere(now, facts.writable);
   const isFree = now.kind === 'volume' && now.users.length === 0 && facts.instance.copy === 'api';
-  if (!isReachable || (isFree && chosen.paths === undefined)) return remade(facts, chosen, now);
+  if (!isReachable || (isFree && chosen.paths === undefined)) return throughEngine(facts, chosen, now);
   return {
     putBack: {
       mount: chosen.mount,

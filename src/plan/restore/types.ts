@@ -58,7 +58,7 @@ export interface PlannedPutBack {
   readonly kind: 'volume' | 'bind';
   /** Volume or host path it is put back into: that of the snapshot, or what stands in its place today. */
   readonly name: string;
-  /** Host path; empty for a volume that is yet to be made. */
+  /** Path on the engine's host; empty for a volume that is yet to be made. */
   readonly source: string;
   readonly method: 'host' | 'api';
   /** The volume is made: it is not there, or can only be filled when it is new. */
@@ -67,11 +67,19 @@ export interface PlannedPutBack {
   readonly isMissing?: true;
   /** It is there, and removed before it is made anew. */
   readonly isRemade?: true;
+  /** Through the engine it is emptied where it is, at `source` on the engine's host, and filled. */
+  readonly isInPlace?: true;
   /** Subtrees that are put back instead of all. */
   readonly paths?: readonly Buffer[];
   /** What is there now, where it was measured. */
   readonly now?: TreeSize;
   readonly reason: string;
+}
+
+/** What dumps change: it is put back out of the safety snapshot when they cannot be loaded. */
+export interface Guarded extends Pick<Mount, 'name' | 'kind' | 'source'> {
+  /** `api`: in its place. */
+  readonly method: 'host' | 'api';
 }
 
 /** Part of a snapshot that stays where it is. */
@@ -91,7 +99,7 @@ export interface RestorePlan {
   /** Dumps that are loaded. */
   readonly loads: readonly ManifestDump[];
   /** What they change: it is set back from the safety snapshot when they cannot be loaded. */
-  readonly guarded: readonly Mount[];
+  readonly guarded: readonly Guarded[];
   /** What is stopped, and what of the present state is kept: the safety snapshot is a backup of its own. */
   readonly window: BackupPlan;
   /** Containers that had crashed where the snapshot has them running: they are started afterwards. */

@@ -13,6 +13,7 @@ import { type BackupTools, newRun, type Run } from '../run.ts';
 import { makeHolder, needsHolder } from '../stages/copy-stage.ts';
 import { assertSpace, assertWritable } from '../stages/preflight.ts';
 import { asRunError } from '../trouble.ts';
+import { assertEmptiable } from './data/in-place.ts';
 import { removeMark } from './data/mark.ts';
 import { journalled } from './data/volumes.ts';
 import { goneForward, settleLoaded, tellUndo, withData } from './ending.ts';
@@ -28,6 +29,7 @@ const work = async (restoring: Restoring): Promise<void> => {
   const { noteEnded, noteBack, noteReturn } = opened.journal;
   const context = { ...run.context, noteEnded, noteBack, noteReturn };
   try {
+    await assertEmptiable(context.engine, run.id, restoring.state.restore.mounts);
     const holder = await makeHolder(context, plan.window, run.id);
     const warm = await copyWarm(run, enter);
     if (plan.window.copies.length > 0) await assertSpace(plan.window);
@@ -61,12 +63,9 @@ const beginJournal = (
   from: folder,
   mounts: [
     ...putBacks.map(journalled),
-    ...guarded.map(({ name, kind, source }) => ({
-      mount: name,
-      kind,
-      name,
-      source,
-      method: 'host' as const,
+    ...guarded.map(({ name, kind, source, method }) => ({
+      ...{ mount: name, kind, name, source, method },
+      ...(method === 'api' ? { inPlace: true as const } : {}),
     })),
   ],
   devices,

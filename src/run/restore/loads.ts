@@ -29,6 +29,7 @@ const contextOf = (
   engine,
   container,
   hostPaths: local,
+  throughEngine: true,
   hook: hooks.find(({ name }) => name === dump.hook),
   signal,
 });

@@ -1,9 +1,11 @@
 import { basename, dirname, join } from 'node:path';
 import { Readable } from 'node:stream';
 import { StackBackupError } from '../../../base/errors.ts';
+import { bareFile } from '../../../snapshot/entries/bare.ts';
 import { difference, sideBySide } from '../../../snapshot/entries/compare.ts';
 import { printable, type RecordEntry, readRecords, sortRecords } from '../../../snapshot/entries/records.ts';
 import { recordEntries } from '../../../snapshot/entries/write.ts';
+import { memberHead } from '../place/headers.ts';
 import { refused, stuck } from '../trouble.ts';
 import type { BackOptions, BackPlan, BackSource, Change } from '../types.ts';
 import type { LinkGroup } from '../wanted/links.ts';
@@ -44,6 +46,16 @@ interface Compared {
   readonly first: string | undefined;
 }
 
+/** Killed just when it was taken away, and to be made anew, it may not be there at all. */
+async function* presentOrNothing(target: EngineTarget, signal: AbortSignal | undefined) {
+  try {
+    yield* presentIn(target, signal);
+  } catch (error) {
+    const isGone = error instanceof StackBackupError && error.details.status === 404;
+    if (!isGone || !target.inParent) throw error;
+  }
+}
+
 /** Reads all that a holder mounts, through the engine, and compares it. */
 const compareThrough = async (
   wanted: Wanted,
@@ -54,7 +66,7 @@ const compareThrough = async (
   name: string,
 ): Promise<Compared> => {
   const present = join(work, `engine-${performance.now()}`);
-  await recordEntries(presentIn(target, signal), present);
+  await recordEntries(presentOrNothing(target, signal), present);
   await sortRecords(present, signal);
   const plan = { created: 0, replaced: 0, removed: 0, metadata: 0, same: 0, bytes: 0 };
   let first: string | undefined;
@@ -100,9 +112,17 @@ export const planThrough = async (
     .plan;
 };
 
+/** A file in the place of a folder: the engine removes that with all that is in it. */
+const away = (top: string): Buffer => memberHead('file', top, bareFile(Buffer.from(top)));
+
+/** The folder, until its own member comes: others may come before that. What is no folder makes room for it. */
+const begun = (top: string): Buffer =>
+  memberHead('dir', `${top}/`, { ...bareFile(Buffer.from(top)), type: 'dir', mode: 0o700 });
+
 /**
  * Fills what a holder mounts, through the engine, and reads it again. Nothing can be removed that way: where
- * something would have to be, it rejects with `copy-failed` and `details.notEmpty`.
+ * something would have to be, all of it is made anew if its parent is mounted, else it rejects with `copy-failed` and
+ * `details.notEmpty`.
  */
 export const putThrough = async (
   source: BackSource,
@@ -114,7 +134,8 @@ export const putThrough = async (
   const { name } = source.mount;
   const { signal, onProgress } = options;
   const plan = await planThrough(wanted, target, work, options, name);
-  if (plan.removed > 0)
+  const isAnew = plan.removed > 0 && target.inParent === true;
+  if (plan.removed > 0 && !isAnew)
     throw new StackBackupError(
       'copy-failed',
       `${name} is not empty, and nothing can be removed through the engine`,
@@ -126,7 +147,10 @@ export const putThrough = async (
   if (plan.created + plan.replaced + plan.metadata === 0) return plan;
   let bytes = 0;
   const archive = async function* () {
-    for await (const chunk of archiveFor(source, wanted, basename(target.path), signal)) {
+    const top = basename(target.path);
+    if (isAnew) yield away(top);
+    if (target.inParent) yield begun(top);
+    for await (const chunk of archiveFor(source, wanted, top, signal)) {
       bytes += chunk.length;
       onProgress?.(Math.min(bytes, plan.bytes));
       yield chunk;

@@ -50,7 +50,8 @@ const loadsOf = async (
     const container = containers.find(isIts);
     if (container === undefined) throw new Error(`service ${plan.service} has no container any more`);
     const hook = hooks.find(({ kind, service }) => kind === plan.kind && service === plan.service);
-    return { plan, context: { engine, container, hostPaths: local, hook, signal } };
+    const reach = { hostPaths: local, throughEngine: true };
+    return { plan, context: { engine, container, ...reach, hook, signal } };
   });
 };
 

@@ -8,6 +8,7 @@ import { entryAt } from '../../../snapshot/inside/list.ts';
 import type { ManifestMount } from '../../../snapshot/types.ts';
 import type { RunContext } from '../../context.ts';
 import type { JournalPutBack } from '../../journal.ts';
+import { holderMount, inHolder } from './in-place.ts';
 import { lostOf } from './lost.ts';
 
 /** A mount of a snapshot and where it goes: ready to be written. */
@@ -38,11 +39,7 @@ const makeHolder = async ({ engine }: RunContext, { run, puts }: PutWork): Promi
   if (through.length === 0) return undefined;
   return engine.createHolder({
     run,
-    mounts: puts.flatMap(({ to }, at) =>
-      to.method === 'api'
-        ? [{ kind: to.kind, source: to.name, target: targetPath(at), readOnly: false }]
-        : [],
-    ),
+    mounts: puts.flatMap(({ to }, at) => (to.method === 'api' ? [holderMount(to, targetPath(at))] : [])),
   });
 };
 
@@ -52,8 +49,12 @@ const targetOf = async (
   holder: string | undefined,
   at: number,
 ): Promise<BackTarget> => {
-  if (to.method === 'api' && holder !== undefined)
-    return { kind: 'api', engine, holder, path: targetPath(at) };
+  if (to.method === 'api' && holder !== undefined) {
+    const path = targetPath(at);
+    return to.inPlace
+      ? { kind: 'api', engine, holder, path: inHolder(to, path), inParent: true }
+      : { kind: 'api', engine, holder, path };
+  }
   return { kind: 'host', path: to.source };
 };
 

@@ -8,7 +8,7 @@ import type { JournalPutBack } from '../../journal.ts';
 
 /** What a journal keeps of a mount that is put back: enough to do it again, and no password. */
 export const journalled = (planned: PlannedPutBack): JournalPutBack => {
-  const { mount, kind, name, source, method, create, isRemade, isMissing, paths } = planned;
+  const { mount, kind, name, source, method, create, isRemade, isMissing, isInPlace, paths } = planned;
   const isNew = (create !== undefined && !isRemade) || isMissing;
   const { driver = '', options = {}, labels = {} } = create ?? {};
   return {
@@ -18,6 +18,7 @@ export const journalled = (planned: PlannedPutBack): JournalPutBack => {
     source,
     method,
     ...(create === undefined ? {} : { volume: { driver, options: redactOptions(options), labels } }),
+    ...(isInPlace ? { inPlace: true as const } : {}),
     ...(isNew ? { created: true as const } : {}),
     ...(paths === undefined ? {} : { paths: paths.map((path) => path.toString('base64')) }),
   };

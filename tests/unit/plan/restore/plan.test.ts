@@ -44,6 +44,12 @@ const mounts = [
 const facts = (over: Parameters<typeof factsOf>[2] = {}): RestoreFacts =>
   factsOf(stackFrom(shop), mounts, over);
 
+/** Volumes that their options mount from somewhere: what is mounted cannot be taken away. */
+const mountedFromElsewhere = () => {
+  const stack = stackFrom(shop);
+  return { ...stack, mounts: stack.mounts.map((one) => ({ ...one, options: { device: '/somewhere' } })) };
+};
+
 const gone = (over: Parameters<typeof factsOf>[2] = {}): RestoreFacts => factsOf(stackFrom([]), mounts, over);
 
 describe('planRestore: what is stopped', () => {
@@ -224,9 +230,23 @@ describe('planRestore: where it goes', () => {
 
   it('refuses what is of another project, and what cannot be written while containers have it', () => {
     expect(plan(facts({ manifest: { project: 'else' } })).refusals.join()).toContain('project else');
-    const refused = plan(facts({ writable: new Set() }));
+    const refused = plan(facts({ writable: new Set(), stack: mountedFromElsewhere() }));
     expect(refused.putBacks).toEqual([]);
     expect(refused.refusals).toHaveLength(4);
+    expect(refused.refusals.join()).toContain('docker compose -p shop down');
+  });
+
+  it('puts what only the engine reaches in its place: plain volumes that containers have, all of each', () => {
+    const found = plan(facts({ writable: new Set() }), { services: ['db', 'cache'] });
+    expect(found.refusals).toEqual([]);
+    const inPlace = { method: 'api', isInPlace: true, source: expect.stringMatching(/^\/.+\/./) };
+    expect(found.putBacks).toMatchObject([
+      { name: 'shop_db', ...inPlace },
+      { name: 'shop_cache', ...inPlace },
+    ]);
+    expect(waves(found)).toEqual([['proxy'], ['app'], ['db', 'cache']]);
+    const part = plan(facts({ writable: new Set() }), { volumes: ['db'], paths: ['base'] });
+    expect(part.refusals).toEqual([expect.stringMatching(/shop_db cannot be put back in part.*--path/)]);
   });
 
   it('keeps what it overwrites, all of it and nothing else, unless told not to', () => {
@@ -261,7 +281,7 @@ describe('planRestore: what of a snapshot', () => {
     expect(names(['erp_db'])).toEqual(['erp_db']);
   });
 
-  it('loads dumps only where a load could be undone: with a safety snapshot, in whole, on this host', () => {
+  it('loads dumps only where a load could be undone: with a safety snapshot, in whole, into what can be emptied', () => {
     const dump = { hook: 'd', kind: 'postgres', service: 'db', path: 'dumps/db/shop.dump', bytes: 1 };
     const dumps = [{ ...dump, format: 'pg_dump custom' }];
     const loading = (choice: Partial<RestoreChoice> = {}, over: Parameters<typeof factsOf>[2] = {}) =>
@@ -275,8 +295,10 @@ describe('planRestore: what of a snapshot', () => {
     ]);
     expect(loading({ safety: false }).refusals.join()).toContain('only with a safety snapshot');
     expect(loading({ paths: ['a'] }).refusals.join()).toContain('in whole');
-    expect(loading({}, { writable: new Set() }).refusals.join()).toContain(
-      'shop_db cannot be written under a path of this host',
+    const elsewhere = { writable: new Set<string>() };
+    expect(loading({}, elsewhere)).toMatchObject({ refusals: [], guarded: [{ method: 'api' }] });
+    expect(loading({}, { ...elsewhere, stack: mountedFromElsewhere() }).refusals.join()).toContain(
+      'shop_db cannot be written under a path of this host, nor emptied through the engine',
     );
   });
 
