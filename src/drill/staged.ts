@@ -1,11 +1,12 @@
 import type { ContainerDetails } from '../docker/engine.ts';
 import { awaitServer } from '../hooks/load/ready.ts';
-import type { LoadSource } from '../hooks/load/types.ts';
+import type { LoadContext, LoadSource } from '../hooks/load/types.ts';
 import type { CheckResult } from '../run/drill/record.ts';
 import { askInSandbox, notAsked } from './checks/configured.ts';
 import { awaitHealth, containersOf } from './checks/health.ts';
 import { rowsChecks } from './checks/rows.ts';
 import { askedServer, contextFor, dumpsOf } from './data/databases.ts';
+import { limitsOf, longestTimer, within } from './data/limit.ts';
 import { loadOne } from './data/load.ts';
 import { letIn } from './data/postgres.ts';
 import { openServer } from './data/ready.ts';
@@ -43,8 +44,11 @@ const loadInto = async (
   for (const source of sources) {
     say(`loading ${source.dump.path}`);
     const context = contextFor(drill, source, details);
-    const prepare = () => openServer(context, open, patienceWith(starting, details));
-    drill.checks.push(await loadOne(context, source, prepare));
+    const load = async (inTime: LoadContext) => {
+      const prepare = () => openServer(inTime, open, patienceWith(starting, details));
+      return [await loadOne(inTime, source, prepare)];
+    };
+    drill.checks.push(...(await within(context, source, limitsOf(context).loadMs, load)));
   }
 };
 
@@ -60,7 +64,13 @@ const awaitDatabase = async (
 ): Promise<void> => {
   const context = askedServer(starting.drill, service, details);
   if (context === undefined) return;
-  await awaitServer(context, patienceWith(starting, details)).catch(() => context.signal.throwIfAborted());
+  const limitMs = patienceWith(starting, details);
+  // One that takes the question and never answers is left to its limit, too.
+  const signal = AbortSignal.any([
+    context.signal,
+    AbortSignal.timeout(Math.min(limitMs + answersSoonMs, longestTimer)),
+  ]);
+  await awaitServer({ ...context, signal }, limitMs).catch(() => context.signal.throwIfAborted());
 };
 
 /** Counts and asks in a service that runs while those that use it do not. */
@@ -74,7 +84,8 @@ const lookInto = async (starting: Starting, service: string): Promise<void> => {
   await watch.beside(async () => {
     for (const source of sources) {
       const context = contextFor(drill, source, details);
-      drill.checks.push(...(await rowsChecks(context, source, drill.task.settings.ignoreRows)));
+      const count = (inTime: LoadContext) => rowsChecks(inTime, source, drill.task.settings.ignoreRows);
+      drill.checks.push(...(await within(context, source, limitsOf(context).countMs, count)));
     }
     for (const check of asksOf(starting, service))
       drill.checks.push(await askInSandbox(drill, check, details));

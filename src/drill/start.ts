@@ -1,7 +1,9 @@
+import type { LoadContext } from '../hooks/load/types.ts';
 import { askInSandbox, notAsked } from './checks/configured.ts';
-import { awaitHealth, containersOf } from './checks/health.ts';
+import { awaitHealth, containersOf, stillThere } from './checks/health.ts';
 import { rowsChecks } from './checks/rows.ts';
 import { contextFor, dumpsOf, removeFile } from './data/databases.ts';
+import { limitsOf, within } from './data/limit.ts';
 import { loadOne } from './data/load.ts';
 import type { Fields } from './model/types.ts';
 import { createServices, startServices } from './sandbox/start.ts';
@@ -34,12 +36,16 @@ const settleFiles = async ({ drill, services, watch }: Starting): Promise<void> 
     const details = containers.get(source.dump.service);
     if (details === undefined) continue;
     const context = contextFor(drill, source, details);
-    if (task.data === 'dumps') {
-      drill.checks.push(await loadOne(context, source, () => removeFile(source, details)));
-    } else {
-      const count = () => rowsChecks(context, source, task.settings.ignoreRows);
-      drill.checks.push(...(await watch.beside(count)));
-    }
+    const { loadMs, countMs } = limitsOf(context);
+    const load = async (inTime: LoadContext) => [
+      await loadOne(inTime, source, () => removeFile(source, details)),
+    ];
+    const count = (inTime: LoadContext) => rowsChecks(inTime, source, task.settings.ignoreRows);
+    drill.checks.push(
+      ...(task.data === 'dumps'
+        ? await within(context, source, loadMs, load)
+        : await watch.beside(() => within(context, source, countMs, count))),
+    );
   }
   for (const check of asked) {
     const details = containers.get(check.service);
@@ -65,6 +71,8 @@ export const startAll = async (
   drill.tools.say('starting the services');
   noteComplaint(starting, await startServices(drill, model));
   const health = await awaitHealth(drill, services, drill.task.settings.health);
-  drill.checks.unshift(...health);
-  return { loadedMs, ...(hasFailed(health) ? {} : { healthyMs: watch.ms }) };
+  const healthyMs = watch.ms;
+  const lasting = hasFailed(health) ? health : await watch.beside(() => stillThere(drill, services));
+  drill.checks.unshift(...lasting);
+  return { loadedMs, ...(hasFailed(lasting) ? {} : { healthyMs }) };
 };

@@ -41,6 +41,20 @@ const judged = (service: string, details: ContainerDetails | undefined, healthy:
   return { kind: 'health', about: service, ok, message };
 };
 
+/** How long a service that tells nothing of its health has to run: one that finds its data wanting ends soon. */
+const steadyMs = 2_000;
+
+/** Looks once more at services that were as they should be, when those without a health check have run for a while. */
+export const stillThere = async (
+  drill: Drill,
+  services: readonly string[],
+): Promise<readonly CheckResult[]> => {
+  const { manifest } = drill.task;
+  if (services.some((service) => !wasHealthy(manifest, service))) await sleep(steadyMs, drill.tools.signal);
+  const found = await containersOf(drill);
+  return services.map((service) => judged(service, found.get(service), wasHealthy(manifest, service)));
+};
+
 /**
  * Waits until every one of these services is as it was when the snapshot was taken (healthy, or running), or
  * can never be, or the limit (ms) is over. One result a service.

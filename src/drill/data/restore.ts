@@ -23,7 +23,7 @@ const targetOf = async (
 };
 
 const copyFrom = async (drill: Drill, from: string, to: string): Promise<void> => {
-  const copy = await run(await gentle(['cp', '-a', '--reflink=auto', '--', from, to]), {
+  const copy = await run(await gentle(['cp', '-a', '--one-file-system', '--reflink=auto', '--', from, to]), {
     signal: drill.tools.signal,
     env: { LC_ALL: 'C' },
   });

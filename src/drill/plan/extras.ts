@@ -4,7 +4,7 @@ import { fieldsOf, listOf, textOf } from '../model/read.ts';
 import { allows, type SecretsAllowed, throwAway } from '../model/secrets.ts';
 import type { Fields, Json, SandboxMount } from '../model/types.ts';
 import type { DataPlanMaker } from './maker.ts';
-import type { DataFacts } from './types.ts';
+import type { DataFacts, HostKind } from './types.ts';
 
 /** How what is secret is treated. */
 export interface Secrecy {
@@ -49,6 +49,13 @@ const hostFolder = (maker: DataPlanMaker, path: string) =>
     return volume;
   });
 
+const whyNot: Readonly<Partial<Record<HostKind, string>>> = {
+  missing: 'nobody has it',
+  other: 'it is neither file nor folder',
+  system: 'it belongs to the system',
+  large: 'it is too large to be copied for a drill',
+};
+
 /** A bind that the snapshot has no copy of: read-only, so it is taken from this host, where that is trusted. */
 const addBind = (maker: DataPlanMaker, extra: Extra, facts: DataFacts, secrecy: Secrecy): void => {
   const { service, destination, source } = extra;
@@ -60,11 +67,7 @@ const addBind = (maker: DataPlanMaker, extra: Extra, facts: DataFacts, secrecy: 
   else if (kind === 'file') add(hostFile(maker, source));
   else if (kind === 'dir' && !hidden) add(hostFolder(maker, source));
   else {
-    const why = hidden
-      ? 'it is secret'
-      : kind === 'other'
-        ? 'it is neither file nor folder'
-        : 'nobody has it';
+    const why = hidden ? 'it is secret' : whyNot[kind ?? 'missing'];
     maker.observations.push(`${service} ran without ${destination}, which no snapshot has: ${why}`);
     return;
   }

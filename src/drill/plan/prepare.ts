@@ -1,4 +1,3 @@
-import { lstat } from 'node:fs/promises';
 import { freeSpace } from '../../base/disk.ts';
 import { StackBackupError } from '../../base/errors.ts';
 import { formatBytes } from '../../base/text/amount.ts';
@@ -6,12 +5,13 @@ import { assertInside } from '../../copy/back/wanted/inside.ts';
 import type { Manifest } from '../../snapshot/types.ts';
 import { landmarksOf } from '../data/landmarks.ts';
 import { servicesFor } from '../model/names.ts';
-import { fieldsOf, listOf, servicesOf, textOf, withSingleDollars } from '../model/read.ts';
+import { withSingleDollars } from '../model/read.ts';
 import type { Json, SandboxService } from '../model/types.ts';
 import type { Drill } from '../task.ts';
 import { planData } from './data.ts';
 import type { Secrecy } from './extras.ts';
-import type { DataPlan, HostKind } from './types.ts';
+import { type HostPaths, hostPathsOf } from './host.ts';
+import type { DataPlan } from './types.ts';
 
 export interface Prepared {
   readonly services: readonly SandboxService[];
@@ -36,39 +36,21 @@ const requireImages = async ({ tools, task }: Drill, services: readonly SandboxS
   }
 };
 
-/** Room for what is put back, where the engine keeps its volumes. */
-const requireSpace = async ({ tools }: Drill, { restores }: DataPlan): Promise<void> => {
+/** Room for what is put back, and what is taken from this host, where the engine keeps its volumes. */
+const requireSpace = async (
+  { tools }: Drill,
+  { restores, folders }: DataPlan,
+  host: HostPaths,
+): Promise<void> => {
   if (!tools.info.local) return;
-  const needed = restores.reduce((sum, { mount }) => sum + mount.bytes, 0);
+  const taken = folders.reduce((sum, { path }) => sum + (host.bytes.get(path) ?? 0), 0);
+  const needed = restores.reduce((sum, { mount }) => sum + mount.bytes, taken);
   const free = await freeSpace(tools.info.rootDir);
   if (free.bytes > needed * 1.05) return;
   throw new StackBackupError(
     'space-short',
     `the drill needs ${formatBytes(needed)} in ${tools.info.rootDir}, where ${formatBytes(free.bytes)} are free`,
     { next: 'Free space there, or run the drill on another machine from a copy of the snapshot.' },
-  );
-};
-
-const kindOf = (path: string): Promise<HostKind> =>
-  lstat(path).then(
-    (stats) => (stats.isFile() ? 'file' : stats.isDirectory() ? 'dir' : 'other'),
-    () => 'missing' as const,
-  );
-
-/** What stands at the paths of this host that a model names; none are looked at for one that is not trusted. */
-const hostFacts = async ({ task, tools }: Drill): Promise<ReadonlyMap<string, HostKind>> => {
-  if (!task.source.isTrusted || !tools.info.local) return new Map();
-  const model = withSingleDollars(task.source.model);
-  const binds = [...servicesOf(model).values()]
-    .flatMap((service) => listOf(service.volumes).map(fieldsOf))
-    .filter(({ type }) => type === 'bind')
-    .map(({ source }) => textOf(source));
-  const given = (['configs', 'secrets'] as const)
-    .flatMap((key) => Object.values(fieldsOf(fieldsOf(model)[key])))
-    .map((about) => textOf(fieldsOf(about).file));
-  const paths = [...new Set([...binds, ...given])].filter((path) => path?.startsWith('/') === true);
-  return new Map(
-    await Promise.all(paths.map(async (path) => [String(path), await kindOf(String(path))] as const)),
   );
 };
 
@@ -108,16 +90,17 @@ export const prepare = async (drill: Drill, secrecy: Secrecy): Promise<Prepared>
   const { model, isTrusted } = task.source;
   const services = takingPart(drill, model);
   await requireImages(drill, services);
+  const host = await hostPathsOf(drill, services);
   const facts = {
     project: id,
     scratch,
     mounts: task.manifest.mounts,
     isTrusted,
-    host: await hostFacts(drill),
+    host: host.kinds,
     ...(await copyFacts(drill, task.manifest)),
   };
   const data = planData(facts, model, services, secrecy);
-  await requireSpace(drill, data);
+  await requireSpace(drill, data, host);
   drill.observations.push(...data.observations);
   return { services, data };
 };

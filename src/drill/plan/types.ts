@@ -30,8 +30,8 @@ export interface DataPlan {
   readonly observations: readonly string[];
 }
 
-/** What stands at a path of this host. */
-export type HostKind = 'file' | 'dir' | 'other' | 'missing';
+/** What stands at a path of this host: `system` and `large` are not copied for a drill. */
+export type HostKind = 'file' | 'dir' | 'other' | 'missing' | 'system' | 'large';
 
 export interface DataFacts {
   readonly project: string;

@@ -11,6 +11,8 @@ import { accessOf } from '../postgres/server.ts';
 import { operate } from '../sqlite/operate.ts';
 import { locateDatabase } from '../sqlite/place.ts';
 
+/** The longest time a timer of Node can wait, ms; a longer one would fire at once. */
+const longestTimer = 2 ** 31 - 1;
 /** Longest value of a check, bytes. */
 const longestValue = 4096;
 
@@ -147,7 +149,7 @@ export const inTime = async (
   signal: AbortSignal,
   ask: (signal: AbortSignal) => Promise<string>,
 ): Promise<string> => {
-  const limit = AbortSignal.timeout(check.timeout);
+  const limit = AbortSignal.timeout(Math.min(check.timeout, longestTimer));
   const both = AbortSignal.any([signal, limit]);
   both.throwIfAborted();
   const asking = ask(both);
