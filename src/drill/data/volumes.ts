@@ -20,13 +20,12 @@ const make = async ({ id, tools }: Drill, name: string): Promise<string | undefi
 };
 
 /**
- * Makes every volume that a sandbox mounts. Resolves with their paths on this host, by name; a volume of a
+ * Makes every volume of a plan: one that is not made here the engine would make, as nobody's. Resolves with their paths on this host, by name; a volume of a
  * remote engine has none, nor has one that this user may not write to.
  */
 export const makeVolumes = async (drill: Drill, plan: DataPlan): Promise<ReadonlyMap<string, string>> => {
-  const names = plan.mounts.flatMap(({ from }) => (from.kind === 'volume' ? [from.name] : []));
   const paths = new Map<string, string>();
-  for (const name of new Set(names)) {
+  for (const name of plan.volumes) {
     const path = await make(drill, name);
     if (path !== undefined) paths.set(name, path);
   }

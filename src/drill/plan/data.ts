@@ -12,9 +12,15 @@ const addRestores = (maker: DataPlanMaker, facts: DataFacts, taking: ReadonlySet
     const to = facts.single.has(mount.name) ? maker.file() : maker.volume();
     if (!facts.blank.has(mount.name)) maker.restores.push({ mount, to });
     else if (to.kind === 'volume') maker.empty.push(to.name);
-    for (const { service, destination, writable } of users)
-      if (/^\/[^\0]*$/.test(destination) && !maker.covers(service, destination))
-        maker.mounts.push({ service, destination, writable, from: to });
+    const places = users.filter(
+      ({ service, destination }) => /^\/[^\0]*$/.test(destination) && !maker.covers(service, destination),
+    );
+    for (const { service, destination, writable } of places)
+      maker.mounts.push({ service, destination, writable, from: to });
+    if (places.length === 0 && !facts.blank.has(mount.name))
+      maker.observations.push(
+        `${mount.name} was put back and counted, but no service had it: there is one container of each`,
+      );
   }
 };
 

@@ -4,6 +4,7 @@ import type { DataFacts, DataPlan, Restore, ScratchFile } from './types.ts';
 
 /** Collects a data plan; names of volumes and files are made here and of nothing else. */
 export class DataPlanMaker {
+  readonly volumes: string[] = [];
   readonly restores: Restore[] = [];
   readonly empty: string[] = [];
   readonly folders: { readonly volume: string; readonly path: string }[] = [];
@@ -20,7 +21,9 @@ export class DataPlanMaker {
 
   /** A volume that nobody has yet. */
   volume(): { readonly kind: 'volume'; readonly name: string } {
-    return { kind: 'volume', name: `${this.#facts.project}_${++this.#count}` };
+    const name = `${this.#facts.project}_${++this.#count}`;
+    this.volumes.push(name);
+    return { kind: 'volume', name };
   }
 
   /** A file of the scratch folder that is not there yet. */
@@ -40,7 +43,7 @@ export class DataPlanMaker {
   }
 
   get plan(): DataPlan {
-    const { restores, empty, folders, files, mounts, observations } = this;
-    return { restores, empty, folders, files, mounts, observations };
+    const { volumes, restores, empty, folders, files, mounts, observations } = this;
+    return { volumes, restores, empty, folders, files, mounts, observations };
   }
 }

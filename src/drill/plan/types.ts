@@ -19,6 +19,8 @@ export interface ScratchFile {
 
 /** What the sandbox finds where, and where it comes from. */
 export interface DataPlan {
+  /** All that have to be made: also those that a copy goes into and no service has. */
+  readonly volumes: readonly string[];
   readonly restores: readonly Restore[];
   /** Volumes that stay empty. */
   readonly empty: readonly string[];

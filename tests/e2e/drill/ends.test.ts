@@ -13,7 +13,9 @@ const services = {
   it: idle({
     environment: { MODE: 'live', API_TOKEN: 'the-original-token' },
     healthcheck: { test: ['CMD-SHELL', '[ "$$MODE" = live ]'], interval: '500ms', retries: 3 },
-    volumes: ['data:/data', './one.conf:/one.conf'],
+    // Two containers, of which a sandbox has one: there is a copy of a volume that no service gets.
+    scale: 2,
+    volumes: ['data:/data', '/scratch', './one.conf:/one.conf'],
   }),
 };
 /** Nobody looks at its health: it has to run. */
@@ -158,7 +160,7 @@ describe('a drill that does not come to a good end', () => {
     });
     const sources = inspected?.Mounts.map(({ Name, Source }) => Name ?? Source);
     expect(sources?.filter((source) => !source.includes(id))).toEqual([]);
-    expect(sources).toHaveLength(2);
+    expect(sources).toHaveLength(3);
     expect(inspected?.Config.Env).toContain(`HOST_PATH=$${'{PATH}'}`);
     expect(observations.join('\n')).toMatch(/lies in no backups folder/);
     expect(await docker('exec', containers[0] ?? '', 'cat', '/data/file', '/one.conf')).toBe(

@@ -14,10 +14,12 @@ export const sandboxOf = async (
   run: string,
 ): Promise<Readonly<Record<'containers' | 'networks' | 'volumes', readonly string[]>>> => {
   const ofDrill = { label: `io.stack-backup.drill=${run}` };
+  // Without our label, too: the engine makes a volume that a container names and nobody has made.
+  const named = run === '' ? [] : await volumeNames({ name: `${run}_` });
   return {
     containers: await containerIds(ofDrill),
     networks: await networkIds(ofDrill),
-    volumes: await volumeNames(ofDrill),
+    volumes: [...new Set([...(await volumeNames(ofDrill)), ...named])],
   };
 };
 

@@ -57,6 +57,18 @@ describe('what a sandbox mounts', () => {
     expect(plan.observations).toEqual([]);
   });
 
+  it('has the copies of replicas made, of which one container can have only one', () => {
+    const mounts = [mount('one', [use('app', '/scratch')]), mount('two', [use('app', '/scratch')])];
+    const plan = planData(facts({ mounts }), undefined, [app], secrecy);
+    const [first, second] = ['drill-x_1', 'drill-x_2'];
+    expect(plan.volumes).toEqual([first, second]);
+    expect(plan.restores).toMatchObject([{ to: { name: first } }, { to: { name: second } }]);
+    expect(plan.mounts).toMatchObject([{ from: { name: first } }]);
+    expect(plan.observations).toEqual([
+      expect.stringMatching(/^two was put back and counted, but no service/),
+    ]);
+  });
+
   it('leaves out what nobody uses who takes part, and keeps blank what a dump is loaded into', () => {
     const mounts = [mount('db', [use('app', '/db')]), mount('admin', [use('admin', '/home')])];
     const plan = planData(facts({ mounts, blank: new Set(['db']) }), undefined, [app], secrecy);
