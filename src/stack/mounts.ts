@@ -55,10 +55,20 @@ const grouped = (containers: readonly StackContainer[]): Use[][] => {
   return [...Map.groupBy(uses, (use) => keyOf(use.mount)).values()];
 };
 
+/** Whether a volume is a file system in memory: made when the first starts that uses it, gone with the last. */
+export const isInMemory = ({ driver, options }: Pick<VolumeDetails, 'driver' | 'options'>): boolean =>
+  driver === 'local' && ['tmpfs', 'ramfs'].includes(options.type ?? '');
+
+const memoryReason = 'a volume in memory: gone at every stop';
+
 /** Why a mount holds nothing to keep, or undefined when it does. */
-const skipReason = (uses: readonly Use[], kind: PathKind): string | undefined => {
+const skipReason = (
+  uses: readonly Use[],
+  kind: PathKind,
+  volume: VolumeDetails | undefined,
+): string | undefined => {
   const { type, source } = (uses[0] as Use).mount;
-  if (type === 'volume') return undefined;
+  if (type === 'volume') return volume !== undefined && isInMemory(volume) ? memoryReason : undefined;
   if (type !== 'bind')
     return type === 'tmpfs' ? 'tmpfs: in memory only, gone at every stop' : `${type} mount: not data`;
   if (kind === 'socket' || (kind === 'unknown' && source.endsWith('.sock'))) return 'a socket, not data';
@@ -117,7 +127,7 @@ const mountOf = (uses: readonly Use[], facts: MountFacts): Mount => {
 /** Volumes of the project that no container mounts now: of inactive profiles, or of services that are gone. */
 const unmounted = (facts: MountFacts, mounted: ReadonlySet<string>): Mount[] =>
   [...facts.volumes.values()]
-    .filter((volume) => !mounted.has(volume.name))
+    .filter((volume) => !mounted.has(volume.name) && !isInMemory(volume))
     .map((volume) => ({
       kind: 'volume',
       name: volume.name,
@@ -148,12 +158,13 @@ export const mountsOf = (
   const skipped: SkippedMount[] = [];
   for (const uses of grouped(facts.containers)) {
     const first = (uses[0] as Use).mount;
-    const reason = skipReason(uses, facts.kinds.get(first.source) ?? 'unknown');
+    const volume = first.type === 'volume' ? facts.volumes.get(first.name ?? '') : undefined;
+    const reason = skipReason(uses, facts.kinds.get(first.source) ?? 'unknown', volume);
     if (reason === undefined) mounts.push(mountOf(uses, facts));
     else
       skipped.push({
         kind: first.type,
-        name: first.type === 'tmpfs' ? first.destination : first.source,
+        name: first.type === 'tmpfs' ? first.destination : (first.name ?? first.source),
         services: [...new Set(uses.map((use) => use.container.service))],
         reason,
       });

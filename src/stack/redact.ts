@@ -7,6 +7,9 @@ export const isSecretName = (name: string): boolean => secretName.test(name);
 /** Whether a value is one that was masked. */
 export const isMasked = (value: string): boolean => value === mask;
 
+/** Whether something in a text was masked. */
+export const holdsMask = (text: string): boolean => text.includes(mask);
+
 /** Shorter values (`1`, `true`, `db`) stand everywhere by chance. */
 const shortestSecret = 6;
 

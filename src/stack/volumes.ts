@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import type { Instance } from '../config/types.ts';
 import type { VolumeDetails } from '../docker/engine.ts';
 import { composeLabel, singleDollars } from './labels.ts';
@@ -65,7 +66,9 @@ const declaredIn = (project: string, model: unknown): Declared => {
     volumes: new Map(all.map((volume) => [volume.name, volume])),
     binds: new Set(
       mounts.flatMap((mount) =>
-        mount.type === 'bind' && mount.read_only !== true && mount.source !== undefined ? [mount.source] : [],
+        mount.type === 'bind' && mount.read_only !== true && mount.source !== undefined
+          ? [singleDollars(mount.source)]
+          : [],
       ),
     ),
   };
@@ -78,4 +81,16 @@ export const declaredMounts = async (
 ): Promise<Declared | undefined> => {
   const { model } = await modelOf(instance, containers);
   return model === undefined ? undefined : declaredIn(instance.project, model);
+};
+
+/**
+ * The same of compose files that a snapshot of this machine was made with, where nothing else names any: containers
+ * did, and are gone. Undefined when they are gone, too, or cannot be read.
+ */
+export const declaredBefore = async (
+  instance: Instance,
+  composeFiles: readonly string[],
+): Promise<Declared | undefined> => {
+  if (composeFiles.length === 0 || !composeFiles.every((file) => existsSync(file))) return undefined;
+  return declaredMounts({ ...instance, composeFiles }, []).catch(() => undefined);
 };

@@ -89,6 +89,7 @@ export const factsOf = (
     reach: { real: new Map(), devices: new Map() },
     writable: new Set(stack.mounts.map(({ source }) => source)),
     missing: new Set(),
+    isOwn: false,
     ...facts,
   };
 };

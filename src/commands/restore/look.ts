@@ -14,7 +14,7 @@ import type { Manifest } from '../../snapshot/types.ts';
 import { composeLabel } from '../../stack/labels.ts';
 import { containerOf, observeStack } from '../../stack/observe.ts';
 import type { Stack, StackContainer } from '../../stack/types.ts';
-import { declaredMounts } from '../../stack/volumes.ts';
+import { type Declared, declaredBefore, declaredMounts } from '../../stack/volumes.ts';
 import { experienceOf, sizesOf } from '../session/planned.ts';
 import type { Session } from '../session/session.ts';
 
@@ -113,6 +113,18 @@ const needsFiles = (stack: Stack, manifest: Manifest): boolean =>
       ),
   );
 
+/** What the compose files say: those of the configuration or of the containers, else those of the snapshot's own time. */
+const declaredOf = async (
+  instance: Instance,
+  stack: Stack,
+  manifest: Manifest,
+  isOwn: boolean,
+): Promise<Declared | undefined> => {
+  if (!needsFiles(stack, manifest)) return undefined;
+  const today = await declaredMounts(instance, stack.containers);
+  return today ?? (isOwn ? await declaredBefore(instance, manifest.compose.files) : undefined);
+};
+
 /** What is there now of what a snapshot holds. Nothing is changed. */
 export const lookAround = async (
   { engine, info }: Session,
@@ -121,10 +133,11 @@ export const lookAround = async (
   manifest: Manifest,
 ): Promise<RestoreFacts> => {
   const stack = await stackOf(engine, instance);
+  const isOwn = await isInside(folder, instance.backups);
   const [volumes, others, declared] = await Promise.all([
     volumesOf(engine, manifest),
     othersOf(engine, stack),
-    needsFiles(stack, manifest) ? declaredMounts(instance, stack.containers) : undefined,
+    declaredOf(instance, stack, manifest, isOwn),
   ]);
   const paths = [
     ...stack.mounts.map(({ source }) => source),
@@ -147,6 +160,7 @@ export const lookAround = async (
     reach,
     writable,
     missing,
+    isOwn,
   };
 };
 

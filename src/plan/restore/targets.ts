@@ -1,9 +1,10 @@
 import type { ManifestMount } from '../../snapshot/types.ts';
-import { composeLabel } from '../../stack/labels.ts';
+import { isInMemory } from '../../stack/mounts.ts';
 import type { Mount } from '../../stack/types.ts';
 import type { ChosenMount } from './choose.ts';
+import { described, specOf } from './made/gone.ts';
 import { isWritableHere, type Target, throughEngine } from './through.ts';
-import type { RestoreFacts, VolumeSpec } from './types.ts';
+import type { RestoreFacts } from './types.ts';
 
 const leftOut = ({ kind, name }: ManifestMount, reason: string): Target => ({
   leftOut: { kind, name, reason },
@@ -24,28 +25,6 @@ const anonymousToday = (
       ),
   );
 
-/**
- * A volume that is gone, as Compose would make it: by what the compose files say today. What a manifest says
- * of drivers and options is not followed: it may come from anywhere, and options can mount anything.
- */
-const specOf = (facts: RestoreFacts, mount: ManifestMount): VolumeSpec | string => {
-  const declared = facts.declared?.volumes.get(mount.name);
-  if (declared !== undefined) {
-    const { name, driver, options, labels } = declared;
-    const version = facts.stack.composeVersion;
-    const own = declared.external || version === undefined ? {} : { [composeLabel.version]: version };
-    return { name, driver, options, labels: { ...labels, ...own } };
-  }
-  if (mount.driver !== 'local' || Object.keys(mount.options).length > 0)
-    return `the volume ${mount.name} is gone, had a driver or options of its own, and no compose file that can be read here says which: make it with \`docker volume create\`, or name the compose files in the configuration`;
-  const key = mount.labels[composeLabel.volume];
-  const labels =
-    key === undefined || mount.external
-      ? {}
-      : { [composeLabel.project]: facts.instance.project, [composeLabel.volume]: key };
-  return { name: mount.name, driver: 'local', options: {}, labels };
-};
-
 const made = (facts: RestoreFacts, { mount, paths }: ChosenMount): Target => {
   const create = specOf(facts, mount);
   if (typeof create === 'string') return { refusal: create };
@@ -60,7 +39,7 @@ const made = (facts: RestoreFacts, { mount, paths }: ChosenMount): Target => {
       method,
       create,
       ...(paths === undefined ? {} : { paths }),
-      reason: 'it is gone, and made again',
+      reason: isPlain ? 'it is gone, and made again' : `it is gone, and made again with ${described(create)}`,
     },
   };
 };
@@ -87,6 +66,9 @@ const intoWhatIsThere = (facts: RestoreFacts, chosen: ChosenMount, now: Mount): 
 
 const volumeTarget = (facts: RestoreFacts, chosen: ChosenMount, taken: ReadonlySet<string>): Target => {
   const { mount } = chosen;
+  const declaredNow = facts.declared?.volumes.get(mount.name);
+  if ([mount, ...(declaredNow === undefined ? [] : [declaredNow])].some(isInMemory))
+    return leftOut(mount, 'it lies in memory, and what is put there is gone at every stop');
   const now =
     facts.stack.mounts.find((one) => one.kind === 'volume' && one.name === mount.name) ??
     (mount.anonymous ? anonymousToday(facts.stack, mount, taken) : undefined);

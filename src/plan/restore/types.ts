@@ -47,6 +47,8 @@ export interface RestoreFacts {
   readonly writable: ReadonlySet<string>;
   /** Host paths of the snapshot's binds that are not there. */
   readonly missing: ReadonlySet<string>;
+  /** The snapshot lies in the instance's own backups folder: nobody else has made it. */
+  readonly isOwn: boolean;
 }
 
 /** A volume to make, as Compose would make it. */

@@ -70,6 +70,19 @@ describe('mountsOf', () => {
     ]);
   });
 
+  it('leaves out volumes in memory, also of nobody', () => {
+    const memory = (name: string, type: string) =>
+      [name, { name, driver: 'local', mountpoint: `/v/${name}`, labels: {}, options: { type } }] as const;
+    const { mounts, skipped } = stackFrom(
+      [{ id: 'a', mounts: [volumeMount('quick', '/quick'), volumeMount('disk', '/disk')] }],
+      { volumes: new Map([memory('quick', 'tmpfs'), memory('idle', 'tmpfs'), memory('disk', 'ext4')]) },
+    );
+    expect(names(mounts)).toEqual(['disk']);
+    expect(skipped).toEqual([
+      { kind: 'volume', name: 'quick', services: ['a'], reason: 'a volume in memory: gone at every stop' },
+    ]);
+  });
+
   it('keeps a bind that one service reads and another writes', () => {
     const { mounts } = stackFrom([
       { id: 'a', mounts: [bindMount('/srv/up', '/up', false)] },

@@ -2,7 +2,7 @@ import { access, constants } from 'node:fs/promises';
 import { StackBackupError } from '../../../base/errors.ts';
 import type { Engine } from '../../../docker/engine.ts';
 import type { PlannedPutBack, VolumeSpec } from '../../../plan/restore/types.ts';
-import { redactOptions } from '../../../stack/redact.ts';
+import { holdsMask, redactOptions } from '../../../stack/redact.ts';
 import type { RunContext } from '../../context.ts';
 import type { JournalPutBack } from '../../journal.ts';
 
@@ -29,7 +29,7 @@ export const journalled = (planned: PlannedPutBack): JournalPutBack => {
  * volume is not touched.
  */
 const withSecrets = async (engine: Engine, spec: VolumeSpec): Promise<VolumeSpec> => {
-  const isMasked = Object.values(spec.options).some((value) => value.includes('<redacted>'));
+  const isMasked = Object.values(spec.options).some(holdsMask);
   if (!isMasked) return spec;
   const now = await engine.volume(spec.name);
   if (now === undefined)

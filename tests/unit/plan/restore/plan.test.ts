@@ -212,6 +212,27 @@ describe('planRestore: where it goes', () => {
     expect(found.refusals).toHaveLength(4);
   });
 
+  it('follows the snapshot in drivers and options only where it is its own and keeps them', () => {
+    const labels = { 'com.docker.compose.volume': 'a', 'com.docker.compose.config-hash': 'x' };
+    const options = { type: 'nfs', o: 'addr=10.0.0.1', device: ':/x' };
+    const own = [manifestMount({ name: 'shop_a', options, labels })];
+    const [put] = plan(factsOf(stackFrom([]), own, { isOwn: true })).putBacks;
+    expect(put).toMatchObject({ method: 'api', create: { driver: 'local', options } });
+    expect(put?.create?.labels).toEqual({ 'com.docker.compose.volume': 'a' });
+    expect(put?.reason).toMatch(/driver local, type=nfs, o=addr=10\.0\.0\.1, device=:\/x/);
+    expect(plan(factsOf(stackFrom([]), own)).refusals).toEqual([
+      expect.stringMatching(/lies in no backups folder/),
+    ]);
+    const memory = manifestMount({ name: 'shop_m', options: { type: 'tmpfs', device: 'tmpfs' } });
+    expect(plan(factsOf(stackFrom([]), [...own, memory], { isOwn: true })).leftOut).toMatchObject([
+      { name: 'shop_m' },
+    ]);
+    const cifs = [manifestMount({ name: 'shop_a', options: { o: 'username=u,password=<redacted>' } })];
+    const { putBacks, refusals } = plan(factsOf(stackFrom([]), cifs, { isOwn: true }));
+    expect(putBacks).toEqual([]);
+    expect(refusals).toEqual([expect.stringMatching(/a password in its options \(o\)/)]);
+  });
+
   it('finds a volume that nobody named by who has it where, and leaves it out where nobody has', () => {
     const [then, now] = ['a'.repeat(64), 'b'.repeat(64)];
     const stack = stackFrom([{ id: 'app', mounts: [volumeMount(now, '/scratch')] }]);
