@@ -1,6 +1,7 @@
 import { StackBackupError } from '../base/errors.ts';
 import { type RunResult, run } from '../base/process.ts';
 import { withoutValues } from './complaint.ts';
+import { type ComposeProgram, composeProgram } from './compose/program.ts';
 import { sealedEnv } from './compose/sealed.ts';
 
 /** How to ask Compose about a project: what stands on its command line. */
@@ -26,6 +27,21 @@ const compose = async (args: readonly string[], { sealed, input }: Partial<Compo
     ...environmentFor(sealed),
     ...(input === undefined ? {} : { input }),
   });
+
+const looked: { program?: Promise<ComposeProgram> } = {};
+
+/** `docker compose config`, which reads files and asks no engine. */
+const config = async (args: readonly string[], asked: ComposeProject): Promise<RunResult> => {
+  const all = [...argumentsOf(asked), 'config', ...args];
+  if (asked.sealed === true) return compose(all, asked);
+  looked.program ??= composeProgram();
+  const { command, env } = await looked.program;
+  return run([...command, ...all], {
+    timeoutMs: 60_000,
+    env: { ...env, COMPOSE_ANSI: 'never' },
+    ...(asked.input === undefined ? {} : { input: asked.input }),
+  });
+};
 
 /** Without any named, Compose takes the one beside the files. */
 const envFilesOf = ({ sealed, envFiles }: ComposeProject): readonly string[] =>
@@ -63,7 +79,7 @@ const configured = async (
   next: string,
   how: readonly string[] = [],
 ): Promise<Configured> => {
-  const result = await compose([...argumentsOf(asked), 'config', '--format', 'json', ...how], asked);
+  const result = await config(['--format', 'json', ...how], asked);
   if (result.exitCode !== 0)
     throw new StackBackupError('compose-invalid', `compose files of ${asked.project}: ${complaint(result)}`, {
       next,
@@ -106,7 +122,7 @@ export const pullImage = async (reference: string, signal: AbortSignal): Promise
 
 /** Config hash of every service of the files, as Compose labels its containers with; to notice drift. */
 export const composeHashes = async (asked: ComposeProject): Promise<ReadonlyMap<string, string>> => {
-  const result = await compose([...argumentsOf(asked), 'config', '--hash', '*']);
+  const result = await config(['--hash', '*'], asked);
   const lines = result.exitCode === 0 ? result.stdout.toString('utf8').trim().split('\n') : [];
   return new Map(lines.map((line) => line.split(' ') as [string, string]));
 };

@@ -1,6 +1,8 @@
 import { spawnSync } from 'node:child_process';
 import { statSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { run } from '../../src/base/process.ts';
+import { type ComposeProgram, composeProgram } from '../../src/docker/compose/program.ts';
 
 /** When the dependencies were installed last. */
 const installed = (): number | undefined =>
@@ -28,5 +30,24 @@ describe('the set-up', () => {
     expect(code, said).toBe(1);
     expect(said).toContain('the Docker Engine that DOCKER_HOST names does not answer');
     expect(said).toContain('unset DOCKER_HOST');
+  });
+
+  it('must bring a Compose that says the same whether the docker CLI starts it or we do', async () => {
+    const asked = async ({ command, env }: ComposeProgram, file: string, args: readonly string[]) => {
+      const files = ['--file', file, '--env-file', 'env/local/core.env'];
+      const whose = [...command, '--project-name', 'any', ...files, '--profile', '*', 'config'];
+      const { exitCode, stdout, stderr } = await run([...whose, ...args], { env });
+      return { exitCode, stdout: stdout.toString().split('\n').sort(), stderr };
+    };
+    const through: ComposeProgram = { command: ['docker', 'compose'], env: {} };
+    const ours = await composeProgram();
+    const same = async (file: string, ...args: readonly string[]): Promise<number> => {
+      const said = await asked(ours, file, args);
+      expect(said).toEqual(await asked(through, file, args));
+      return said.exitCode;
+    };
+    expect(await same('examples/core/compose.yaml', '--format', 'json')).toBe(0);
+    expect(await same('examples/core/compose.yaml', '--hash', '*')).toBe(0);
+    expect(await same('not-there.yaml')).not.toBe(0);
   });
 });

@@ -2,6 +2,7 @@ import { mkdir, mkdtemp, realpath, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { run } from '../../src/base/process.ts';
+import { composeProgram } from '../../src/docker/compose/program.ts';
 import { docker, randomName } from './containers.ts';
 import { removeProject } from './removal.ts';
 import { type ContainerState, states } from './states.ts';
@@ -40,11 +41,16 @@ export interface ScratchStack extends AsyncDisposable {
   down(): Promise<void>;
 }
 
+/** Without the docker CLI before it: half the time of the processor, some hundred times. */
+const composing = composeProgram();
+
 /** Runs Compose with these leading arguments; throws when it fails. */
 export const composeWith =
   (composeArgs: readonly string[], cwd: string, env: Readonly<Record<string, string>> = {}) =>
   async (...args: readonly string[]): Promise<string> => {
-    const ended = await run(['docker', 'compose', ...composeArgs, ...args], { cwd, env });
+    const program = await composing;
+    const command = [...program.command, ...composeArgs, ...args];
+    const ended = await run(command, { cwd, env: { ...program.env, ...env } });
     if (ended.exitCode !== 0) throw new Error(`docker compose ${args.join(' ')} failed: ${ended.stderr}`);
     return ended.stdout.toString('utf8').trim();
   };
