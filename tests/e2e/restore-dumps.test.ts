@@ -2,11 +2,13 @@ import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Manifest } from '../../src/snapshot/types.ts';
-import { lastRun, leftoversIn, newestManifest } from '../support/backups.ts';
+import { observe } from '../faults/boundaries/observe.ts';
+import { lasting, lastRun, leftoversIn, newestManifest } from '../support/backups.ts';
 import { docker } from '../support/containers.ts';
 import { type ExampleStack, startExample } from '../support/example-stack.ts';
 import { killGuardians } from '../support/guardians.ts';
 import { newestJournal } from '../support/journal.ts';
+import { remoteEngine } from '../support/remote-engine.ts';
 import { runTool, spawnTool } from '../support/scratch.ts';
 import { until } from '../support/until.ts';
 
@@ -114,6 +116,47 @@ print(db.execute("SELECT count(*) FROM orders").fetchone()[0])`;
     const { restore, warnings } = await lastRun(shop.backups);
     expect(restore?.data).toBe('restored');
     expect(warnings.map(({ code }) => code)).not.toContain('old-kept');
+    expect(await leftoversIn(shop.backups)).toEqual([]);
+  });
+
+  it('must have databases of one moment when it is killed while it swaps them, and then its rollback', async () => {
+    await using engine = await remoteEngine();
+    const options = { cwd: shop.folder, env: engine.env };
+    await psql('postgres', 'DROP DATABASE "old books"');
+    await psql('shop', 'CREATE TABLE wreck ()');
+    const before = lasting(await shop.ps());
+    const command = ['restore', manifest.snapshot, '--from-dump', '--service', 'db', '--yes', '--no-verify'];
+    await using running = spawnTool(command, options);
+    await until('dumps are loaded', async () => (await newestJournal(shop.backups))?.phase === 'loading');
+    // Ends when the first of them has taken the place of the old one: the next is a moment behind it.
+    const watch = `DO $$ BEGIN
+      LOOP EXIT WHEN EXISTS (SELECT FROM pg_database WHERE datname LIKE '%\\_before\\_%'); PERFORM pg_sleep(0.002); END LOOP;
+    END $$`;
+    const isSwapped = psql.bind(undefined, 'template1', watch);
+    await until('a database is swapped', async () =>
+      isSwapped().then(
+        () => true,
+        () => running.child.exitCode !== null,
+      ),
+    );
+    await killGuardians(shop.backups);
+    running.kill('SIGKILL');
+    await running.ended;
+    const fault = {
+      kind: 'SIGKILL of `recover`, then `recover` again',
+      at: 'after PUT /containers/helper/archive',
+    } as const;
+    await observe({ stack: shop, names: {} }, ['recover'], fault, engine.env);
+    const recovered = await runTool(['recover'], options);
+    expect([0, 3], recovered.stderr).toContain(recovered.exitCode);
+    const { restore, down } = await lastRun(shop.backups);
+    const isNew = restore?.data === 'restored';
+    expect([restore?.data, down]).toEqual([isNew ? 'restored' : 'rolled-back', []]);
+    const books = isNew ? ['old books'] : [];
+    expect(await databases()).toEqual([...books, 'postgres', 'shop', 'template0', 'template1']);
+    expect(await psql('shop', "SELECT to_regclass('wreck') IS NULL")).toBe(isNew ? 't' : 'f');
+    expect(lasting(await shop.ps())).toEqual(before);
+    await shop.waitForOrders((await shop.orders()) + 1);
     expect(await leftoversIn(shop.backups)).toEqual([]);
   });
 });

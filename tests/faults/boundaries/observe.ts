@@ -22,7 +22,12 @@ export const eventsOf = (stdout: string): readonly RunEvent[] =>
 
 /** Runs the tool under observation, and with a fault when there is one. */
 export const observe = async (
-  { stack, names }: Pick<FaultStack, 'stack' | 'names'>,
+  {
+    stack,
+    names,
+  }: Pick<FaultStack, 'names'> & {
+    readonly stack: Pick<FaultStack['stack'], 'folder' | 'project'>;
+  },
   command: readonly string[],
   fault?: Fault,
   env: Readonly<Record<string, string>> = {},
