@@ -1,5 +1,6 @@
 import type { RecordEntry } from '../../snapshot/entries/records.ts';
 import { belowTop, openArchive } from './archive.ts';
+import type { TarLimit } from './tar/guard.ts';
 import { TarReader } from './tar.ts';
 
 /** Takes the content of one member. */
@@ -19,27 +20,31 @@ export const readMembers = async (
   file: string,
   sinkFor: (member: RecordEntry) => MemberSink | 'done' | undefined,
   signal?: AbortSignal,
+  limit?: TarLimit,
 ): Promise<void> => {
   let sink: MemberSink | undefined;
   let isDone = false;
   let waiting: (() => Promise<void>)[] = [];
-  const reader = new TarReader({
-    entry: (member) => {
-      sink = undefined;
-      if (isDone) return;
-      const answer = sinkFor({ ...member, path: belowTop(member.path) });
-      if (answer === 'done') isDone = true;
-      else sink = answer;
+  const reader = new TarReader(
+    {
+      entry: (member) => {
+        sink = undefined;
+        if (isDone) return;
+        const answer = sinkFor({ ...member, path: belowTop(member.path) });
+        if (answer === 'done') isDone = true;
+        else sink = answer;
+      },
+      data: (chunk) => {
+        const here = sink;
+        if (here !== undefined) waiting.push(() => here.write(chunk));
+      },
+      end: () => {
+        const here = sink;
+        if (here !== undefined) waiting.push(() => here.end());
+      },
     },
-    data: (chunk) => {
-      const here = sink;
-      if (here !== undefined) waiting.push(() => here.write(chunk));
-    },
-    end: () => {
-      const here = sink;
-      if (here !== undefined) waiting.push(() => here.end());
-    },
-  });
+    limit,
+  );
   const archive = openArchive(file);
   try {
     for await (const chunk of archive.plain as AsyncIterable<Buffer>) {

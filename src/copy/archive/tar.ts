@@ -62,6 +62,7 @@ export class TarReader {
 
   /** What is told of a chunk may point into it: it must not change before `push` has returned. */
   push(chunk: Buffer): void {
+    this.#guard.unpacked(chunk.length);
     let at = 0;
     while (at < chunk.length && this.#state !== 'ended') {
       const part = chunk.subarray(at, at + this.#wanted);

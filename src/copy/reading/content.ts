@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
-import { constants, type FileHandle, open } from 'node:fs/promises';
+import { constants, type FileHandle, open, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { errnoOf, StackBackupError } from '../../base/errors.ts';
 import { printable, type RecordEntry } from '../../snapshot/entries/records.ts';
 import { entryAt } from '../../snapshot/inside/list.ts';
+import { mostUnpacked } from '../../snapshot/manifest/most.ts';
 import type { ManifestMount } from '../../snapshot/types.ts';
 import { filesOf } from '../../snapshot/verifying/archives.ts';
 import { isPlainFile } from '../../snapshot/verifying/sources.ts';
@@ -111,6 +112,7 @@ const readMember = async (
       };
     },
     signal,
+    { unpacked: mostUnpacked(mount, (await stat(join(folder, file))).size) },
   );
   if (!found.whole) throw damaged(entry.path, 'it is not in the archive');
   checked.expect(entry.path, entry.sha256);

@@ -1,9 +1,11 @@
+import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { messageOf } from '../../base/errors.ts';
 import { ascending, difference, sideBySide } from '../entries/compare.ts';
 import { printable, type RecordEntry, readRecords, sortRecords } from '../entries/records.ts';
 import { recordEntries } from '../entries/write.ts';
 import { readIndexOf } from '../index-file.ts';
+import { mostUnpacked } from '../manifest/most.ts';
 import type { ManifestMount } from '../types.ts';
 import type { ArchiveWatch, VerifyOptions } from './options.ts';
 import { isInSample } from './sample.ts';
@@ -40,20 +42,23 @@ async function* ofPart(
     yield batch.filter((entry) => (entry.part ?? 0) === part);
 }
 
-/** The most that the last file of an archive can hold. Earlier ones keep what was replaced since. */
+/** The most that a file of an archive can hold. Earlier ones than the last keep what was replaced since. */
 const limitOf = async (
   folder: string,
   mount: ManifestMount,
   part: number,
 ): Promise<ArchiveWatch['limit']> => {
-  if (part < filesOf(mount).length - 1) return undefined;
+  const files = filesOf(mount);
+  const { size: fileBytes } = await stat(join(folder, files[part] ?? ''));
+  const unpacked = mostUnpacked(mount, fileBytes);
+  if (part < files.length - 1) return { unpacked };
   let [members, bytes] = [0, 0];
   for await (const batch of ofPart(folder, mount, part))
     for (const { type, size, target } of batch) {
       members++;
       if (type === 'file' && target === undefined) bytes += size;
     }
-  return { members, bytes };
+  return { members, bytes, unpacked };
 };
 
 /** The files of an archive, relative to the snapshot, first to last. */
@@ -83,7 +88,7 @@ export const checkArchive = async (mount: ManifestMount, options: ArchiveOptions
       const limit = await limitOf(folder, mount, part);
       const watch = {
         onBytes,
-        ...(limit && { limit }),
+        limit,
         onDatabase: (path: Buffer) => void databases.add(path.toString('latin1')),
       };
       await recordEntries(readers.listArchive(join(folder, file), signal, watch), members);

@@ -7,8 +7,8 @@ export interface ArchiveWatch {
   onDatabase(path: Buffer): void;
   /** Bytes unpacked since the last time. */
   onBytes(bytes: number): void;
-  /** What the index says that there is at most: an archive that has more is not read to its end. */
-  readonly limit?: { readonly members: number; readonly bytes: number };
+  /** What the index says that there is at most, and all that it can unpack to: an archive that has more is not read to its end. */
+  readonly limit: { readonly members?: number; readonly bytes?: number; readonly unpacked: number };
 }
 
 /** A member of an archive and the file that its content is to be written to. */

@@ -8,25 +8,41 @@ const trailingLimit = 1024 * 1024;
 
 /** The most an archive may hold, as its index says: a small file can unpack to more than any disk has. */
 export interface TarLimit {
-  readonly members: number;
+  readonly members?: number;
   /** Content of all members together. */
-  readonly bytes: number;
+  readonly bytes?: number;
+  /** All of it, headers too. */
+  readonly unpacked?: number;
 }
 
-const unlimited: TarLimit = { members: Number.POSITIVE_INFINITY, bytes: Number.POSITIVE_INFINITY };
+const unlimited = {
+  members: Number.POSITIVE_INFINITY,
+  bytes: Number.POSITIVE_INFINITY,
+  unpacked: Number.POSITIVE_INFINITY,
+};
 
 /** Throws as soon as an archive is more than it can be: whoever made it must not choose how long reading it takes. */
 export class TarGuard {
-  readonly #limit: TarLimit;
+  readonly #limit: Required<TarLimit>;
   #members = 0;
   #bytes = 0;
+  #unpacked = 0;
   /** Metadata since the last member, and such that holds for all that follow. */
   #local = 0;
   #global = 0;
   #trailing = 0;
 
-  constructor(limit: TarLimit = unlimited) {
-    this.#limit = limit;
+  constructor(limit: TarLimit = {}) {
+    this.#limit = { ...unlimited, ...limit };
+  }
+
+  /** Before so many bytes of it are looked at. */
+  unpacked(bytes: number): void {
+    this.#unpacked += bytes;
+    if (this.#unpacked > this.#limit.unpacked)
+      throw new StackBackupError('verify-failed', 'the archive unpacks to far more than it can hold', {
+        next: 'Whoever made it may mean harm. If it is your own, unpack it by hand (docs/how-it-works.md says how).',
+      });
   }
 
   /** Before metadata of this kind (`g`: it holds for all members that follow) and size. */

@@ -17,6 +17,7 @@ import { FolderWalk } from '../place/folder-walk.ts';
 import { archiveEnd, memberHead, paddingAfter } from '../place/headers.ts';
 import { refused } from '../trouble.ts';
 import type { BackSource } from '../types.ts';
+import { limitOf } from '../wanted/limit.ts';
 import type { Wanted } from '../wanted/wanted.ts';
 
 /** What the engine can be sent. */
@@ -156,12 +157,13 @@ export async function* archiveFor(
       const carrier = isTree ? undefined : wanted.links.get(entry.path.toString('latin1'))?.carrier;
       members.expect(carrier === undefined ? entry.path : Buffer.from(carrier, 'latin1'), entry);
     }
-  const files = isTree ? [] : (mount.parts?.map(({ path }) => path) ?? [mount.path]);
-  const tars = isTree ? [treeTar(source, wanted, signal)] : files.map((file) => fileTar(join(folder, file)));
+  const paths = isTree ? [] : (mount.parts?.map(({ path }) => path) ?? [mount.path]);
+  const files = paths.map((path) => join(folder, path));
+  const tars = isTree ? [treeTar(source, wanted, signal)] : files.map(fileTar);
   const rewriter = new Rewriter(top, mount.name, members);
   for (const [part, tar] of tars.entries()) {
-    // Only the last file has nothing but what the index names: earlier ones keep what was replaced since.
-    const reader = rewriter.reader(part, !isTree && part === tars.length - 1 ? wanted.limit : undefined);
+    const limit = isTree ? undefined : await limitOf(mount, files, part, wanted);
+    const reader = rewriter.reader(part, limit);
     for await (const chunk of tar) {
       if (signal?.aborted) throw new StackBackupError('interrupted', 'putting back was interrupted');
       reader.push(chunk);

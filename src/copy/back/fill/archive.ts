@@ -13,6 +13,7 @@ import type { Batch } from '../place/place.ts';
 import type { Staging } from '../place/staging.ts';
 import { refused } from '../trouble.ts';
 import type { BackSource } from '../types.ts';
+import { limitOf } from '../wanted/limit.ts';
 import type { Wanted } from '../wanted/wanted.ts';
 import type { Filler, FillGround } from './filler.ts';
 import { Findings } from './findings.ts';
@@ -71,9 +72,8 @@ export class ArchiveFiller implements Filler {
     return (mount.parts?.map(({ path }) => path) ?? [mount.path]).map((path) => join(folder, path));
   }
 
-  /** Only the last file has nothing but what the index names: earlier ones keep what was replaced since. */
-  #limitOf(part: number): TarLimit | undefined {
-    return part === this.#files.length - 1 ? this.#wanted.limit : undefined;
+  #limitOf(part: number): Promise<TarLimit> {
+    return limitOf(this.#source.mount, this.#files, part, this.#wanted);
   }
 
   #expect(entry: RecordEntry): void {
@@ -97,7 +97,7 @@ export class ArchiveFiller implements Filler {
         return this.#members.take(part, member);
       },
       this.#source.mount.name,
-      this.#limitOf(part),
+      await this.#limitOf(part),
     );
     const archive = openArchive(file);
     let unpacking: Unpacking | undefined;
@@ -176,7 +176,7 @@ export class ArchiveFiller implements Filler {
     for (const [part, file] of this.#files.entries()) {
       const entry: TarHandler['entry'] = (member, _, records) =>
         findings.note(part, { ...member, path: belowTop(member.path) }, records);
-      const reader = new TarReader({ entry }, this.#limitOf(part));
+      const reader = new TarReader({ entry }, await this.#limitOf(part));
       const archive = openArchive(file);
       try {
         for await (const chunk of archive.plain as AsyncIterable<Buffer>) {

@@ -1,11 +1,12 @@
 import { createHash } from 'node:crypto';
-import { existsSync } from 'node:fs';
+import { createWriteStream, existsSync } from 'node:fs';
 import {
   link,
   mkdir,
   readdir,
   readFile,
   readlink,
+  rename,
   rm,
   stat,
   symlink,
@@ -13,10 +14,14 @@ import {
   writeFile,
 } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { zstdCompressSync, zstdDecompressSync } from 'node:zlib';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { createZstdCompress, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { run } from '../../../../src/base/process.ts';
 import { planBack, putBack } from '../../../../src/copy/back/back.ts';
+import { archiveEnd, memberHead } from '../../../../src/copy/back/place/headers.ts';
+import { bareFile } from '../../../../src/snapshot/entries/bare.ts';
 import type { ManifestMount } from '../../../../src/snapshot/types.ts';
 import { exampleManifest } from '../../../support/made-snapshot.ts';
 import { must } from '../../../support/odd-tree.ts';
@@ -406,6 +411,29 @@ describe('a hostile archive', { timeout: 90_000 }, () => {
       for (const name of ['a', 'b', 'c']) await writeFile(join(at, name), name === 'a' ? 'x' : '');
     });
     await refusedFor(() => back([root, file('a', 'x')], archive), /more than its index says/);
+  });
+
+  it('whose earlier file unpacks to far more than can have been replaced since is not read to its end', async () => {
+    await archived((at) => writeFile(join(at, 'a'), 'x'));
+    await rename(join(snapshot, 'volumes/v.tar.zst'), join(snapshot, 'volumes/v~1.tar.zst'));
+    // A whole archive, of a file that may have been replaced: 512 MiB of zeros in 16 KB.
+    const zeros = Buffer.alloc(16 * mebibyte);
+    const film = { ...bareFile(Buffer.from('film')), size: 32 * zeros.length };
+    const bomb = function* () {
+      yield memberHead('file', './film', film);
+      for (let count = 0; count < 32; count++) yield zeros;
+      yield archiveEnd;
+    };
+    const into = createWriteStream(join(snapshot, 'volumes/v.tar.zst'));
+    await pipeline(Readable.from(bomb()), createZstdCompress(), into);
+    const paths = ['volumes/v.tar.zst', 'volumes/v~1.tar.zst'];
+    const parts = paths.map((path) => ({ path, sha256: '', bytes: 0 }));
+    const entry = file('a', 'x', { part: 1 });
+    await refusedFor(() => back([root, entry], { ...archive, parts, bytes: 1 }), /far more than it can hold/);
+    // What was replaced and is no bomb is passed over.
+    await writeFile(join(snapshot, 'volumes/v.tar.zst'), zstdCompressSync(archiveEnd));
+    await back([root, entry], { ...archive, parts, bytes: 1 });
+    expect(await readFile(join(target, 'a'), 'utf8')).toBe('x');
   });
 
   it('that is a bomb does not fill memory or disk', async () => {
