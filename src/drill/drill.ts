@@ -15,6 +15,7 @@ import { sandboxModel } from './model/transform.ts';
 import type { Fields } from './model/types.ts';
 import type { Secrecy } from './plan/extras.ts';
 import { type Prepared, prepare } from './plan/prepare.ts';
+import { assertWhole } from './plan/whole.ts';
 import { endOf } from './report/record.ts';
 import { addToRunbook, runbookEntry } from './report/runbook.ts';
 import { newDrill, openDrill } from './sandbox/open.ts';
@@ -62,6 +63,8 @@ const work = async (drill: Drill, journal: JournalFile, measures: Measures): Pro
   const secrecy: Secrecy = { allowed, key: randomBytes(32) };
   const prepared = await prepare(drill, secrecy);
   const { data, services } = prepared;
+  drill.tools.say('reading what is not put back');
+  await assertWhole(drill, data);
   const watch = new Stopwatch(drill.tools.clock, drill.tick);
   await journal.enter('restoring');
   const paths = await makeVolumes(drill, data);

@@ -8,7 +8,7 @@ import { readIndexOf } from '../index-file.ts';
 import { mostUnpacked } from '../manifest/most.ts';
 import type { ManifestMount } from '../types.ts';
 import type { ArchiveWatch, VerifyOptions } from './options.ts';
-import { isInSample } from './sample.ts';
+import { isRead } from './sample.ts';
 import { isPlainFile } from './sources.ts';
 import type { Findings } from './verification.ts';
 
@@ -76,14 +76,14 @@ export interface ArchiveOptions extends VerifyOptions {
 
 /** The members of an archive against its index. */
 export const checkArchive = async (mount: ManifestMount, options: ArchiveOptions): Promise<void> => {
-  const { folder, work, readers, signal, findings, sample, onBytes, onDatabase } = options;
+  const { folder, work, readers, signal, findings, onBytes, onDatabase } = options;
   const files = filesOf(mount);
   // What is missing has been told already, with the other files.
   for (const file of [...files, mount.index]) if (!(await isPlainFile(folder, file))) return;
   const members = join(work, 'members');
   try {
     for (const [part, file] of files.entries()) {
-      if (!isInSample(Buffer.from(file), sample)) continue;
+      if (!isRead(Buffer.from(file), options)) continue;
       const databases = new Set<string>();
       const limit = await limitOf(folder, mount, part);
       const watch = {

@@ -7,7 +7,7 @@ import type { ManifestMount } from '../types.ts';
 import { type Expected, Judge } from './judge.ts';
 import { Links } from './links.ts';
 import type { VerifyOptions } from './options.ts';
-import { isInSample } from './sample.ts';
+import { isRead } from './sample.ts';
 import { checksumEntries, indexEntries } from './sources.ts';
 import type { Findings } from './verification.ts';
 
@@ -42,7 +42,7 @@ export interface FilesOptions extends VerifyOptions {
  * Everything in the folder and everything that should be, held against each other; content is hashed on all cores.
  */
 export const checkFiles = async (mounts: readonly ManifestMount[], options: FilesOptions): Promise<void> => {
-  const { folder, work, findings, signal, onProgress, sample, onDatabase } = options;
+  const { folder, work, findings, signal, onProgress, onDatabase } = options;
   const [tree, sums] = [join(work, 'tree'), join(work, 'sums')];
   await options.readers.recordWalk(folder, tree, signal);
   await recordEntries(checksumEntries(folder, findings), sums);
@@ -52,7 +52,7 @@ export const checkFiles = async (mounts: readonly ManifestMount[], options: File
   await using links = await Links.create(join(work, 'links'));
   const wanted = (request: HashRequest<Expected> | undefined): request is HashRequest<Expected> => {
     if (request === undefined) return false;
-    const isWanted = isInSample(request.item.path, sample);
+    const isWanted = isRead(request.item.path, options);
     if (!isWanted) findings.skipped(request.item.size);
     return isWanted;
   };

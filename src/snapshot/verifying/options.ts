@@ -60,6 +60,8 @@ export interface VerifyOptions {
   readonly openers?: Openers;
   /** Read one share of the content, of so many: all of them in turn read everything. */
   readonly sample?: { readonly part: number; readonly of: number };
+  /** Files and folders of the snapshot whose content is not read: whoever puts it back compares it. */
+  readonly readElsewhere?: readonly Buffer[];
   readonly signal?: AbortSignal;
   /** Told the bytes read so far, a few times a second. */
   readonly onProgress?: (bytes: number) => void;

@@ -1,4 +1,5 @@
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import { appendFile, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { run } from '../../../src/base/process.ts';
@@ -6,6 +7,7 @@ import { readManifest, writeManifest } from '../../../src/snapshot/manifest.ts';
 import { composeText, idle, snapshotsIn, writeConfig } from '../../support/backups.ts';
 import { docker } from '../../support/containers.ts';
 import { clean, type DrillJson, drillsIn, leftBy, sandboxOf } from '../../support/drill/sandboxes.ts';
+import { rewriteSums } from '../../support/made-snapshot.ts';
 import { runTool, type ScratchStack, scratchStack, spawnTool } from '../../support/scratch.ts';
 
 /** Healthy in the original. In a drill, which sets MODE, it never is: a drill of it waits for as long as it may. */
@@ -126,6 +128,19 @@ describe('a drill that does not come to a good end', () => {
     expect(ended.stderr).toMatch(/image of service it is not on this engine.*debian:bookworm-slim/);
   });
 
+  it('must fail for a snapshot that a restore would refuse, before anything is started', async () => {
+    const [snapshot = ''] = await snapshotsIn(backups);
+    const damaged = join(stack.folder, 'damaged', basename(snapshot));
+    await carry(snapshot, damaged);
+    await appendFile(join(damaged, 'compose/01-compose.yaml'), '\n');
+    const ended = await tool('drill', damaged, '--json');
+    expect(ended.exitCode, ended.stderr).toBe(6);
+    const { error, run: id } = JSON.parse(ended.stdout) as DrillJson;
+    expect(error).toMatchObject({ code: 'verify-failed' });
+    expect(error?.message).toMatch(/compose\/01-compose\.yaml: its content changed/);
+    expect(await leftBy(id, backups)).toEqual(clean);
+  });
+
   it('must give a snapshot from elsewhere nothing of this machine, whatever its model asks for', async () => {
     const [snapshot = ''] = await snapshotsIn(backups);
     const elsewhere = join(stack.folder, 'carried', basename(snapshot));
@@ -141,6 +156,10 @@ describe('a drill that does not come to a good end', () => {
       environment: { MODE: 'live', HOST_PATH: `$${'{PATH}'}` },
     });
     await writeFile(path, JSON.stringify(model));
+    const sums = await readFile(join(elsewhere, 'SHA256SUMS'), 'utf8');
+    const sha256 = createHash('sha256').update(JSON.stringify(model)).digest('hex');
+    const line = /^[0-9a-f]{64}(?= {2}compose\/model\.json$)/m;
+    await rewriteSums(elsewhere, Buffer.from(sums.replace(line, sha256)));
     await configure({ secrets: 'all', leave_out: ['soon'] });
     const ended = await tool('drill', elsewhere, '--keep', '--json');
     expect(ended, ended.stderr).toMatchObject({ exitCode: 0 });

@@ -1,4 +1,14 @@
-import { appendFile, mkdir, readFile, rename, symlink, truncate, utimes, writeFile } from 'node:fs/promises';
+import {
+  appendFile,
+  mkdir,
+  readFile,
+  rename,
+  stat,
+  symlink,
+  truncate,
+  utimes,
+  writeFile,
+} from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { removeTree } from '../../../src/base/disk.ts';
@@ -50,6 +60,23 @@ const found = async (): Promise<string[]> =>
   (await verified()).problems.map(({ kind, path }) => `${kind} ${path}`);
 
 describe('verifySnapshot', () => {
+  it('leaves the content of what somebody else compares, and looks at all of it', async () => {
+    await small();
+    for (const name of ['v', 'v-2']) {
+      const path = join(snapshot, 'volumes', name, 'file');
+      const { atime, mtime } = await stat(path);
+      await writeFile(path, 'CONTENT');
+      await utimes(path, atime, mtime);
+    }
+    await writeFile(join(snapshot, 'volumes/v/extra'), '');
+    const readElsewhere = [Buffer.from('volumes/v')];
+    const { problems } = await verifySnapshot(snapshot, { readers, readElsewhere });
+    const told = problems.map(({ kind, path }) => `${kind} ${path}`);
+    expect(told).toContain('checksum volumes/v-2/file');
+    expect(told).toContain('extra volumes/v/extra');
+    expect(told).not.toContain('checksum volumes/v/file');
+  });
+
   it('finds nothing wrong with a snapshot of everything there is, nor does sha256sum', async () => {
     await makeOddTree(join(folder, 'source'));
     await mkdir(snapshot);

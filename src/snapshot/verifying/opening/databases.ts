@@ -4,7 +4,7 @@ import { readIndexOf } from '../../index-file.ts';
 import type { Manifest, ManifestMount } from '../../types.ts';
 import { filesOf } from '../archives.ts';
 import type { Opened, VerifyOptions } from '../options.ts';
-import { isInSample } from '../sample.ts';
+import { isRead } from '../sample.ts';
 import { isPlainFile } from '../sources.ts';
 import type { Findings } from '../verification.ts';
 import { type Member, Scratch } from './scratch.ts';
@@ -92,12 +92,13 @@ export class Databases {
     }
   }
 
-  async #openDumps({ folder, findings, openers, sample, signal }: Place): Promise<void> {
+  async #openDumps(place: Place): Promise<void> {
+    const { folder, findings, openers, signal } = place;
     for (const dump of this.#manifest.dumps) {
       const path = Buffer.from(dump.path);
       const file = join(folder, dump.path);
       // What is missing or changed has been told already.
-      if (findings.isDamaged(path) || !isInSample(path, sample) || !(await isPlainFile(folder, dump.path)))
+      if (findings.isDamaged(path) || !isRead(path, place) || !(await isPlainFile(folder, dump.path)))
         continue;
       const opened = await openers?.dump(file, dump, this.#manifest, signal);
       if (opened !== undefined) tell(findings, printable(path), dump.kind, opened);
