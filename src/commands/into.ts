@@ -173,7 +173,9 @@ export const restoreInto = async (world: World, reference: string, flags: IntoFl
   if (world.flags.json) printJson(world, { ...shown, problems });
   else if (!world.flags.quiet)
     world.stdout.write(
-      printable(`${plan.project} runs; its compose file is ${plan.folder}/compose.yaml`).concat('\n'),
+      printable(
+        `${plan.project} ${plan.services.length === 0 ? 'is made, and nothing of it started' : 'runs'}; its compose file is ${plan.folder}/compose.yaml`,
+      ).concat('\n'),
     );
   for (const problem of problems) world.stderr.write(`stack-backup: ${printable(problem)}\n`);
   return worstCode([...earlier, problems.length > 0 ? exitCode.warnings : exitCode.done]);

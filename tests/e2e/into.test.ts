@@ -41,6 +41,7 @@ services:
     environment: { SECRET: "\${SECRET}", PLAIN: 'a$$b' }
     ${port}
     volumes: [ "data:/data", "./files:/files", "./one.conf:/one.conf", "/anonymous" ]
+  off: { image: ${image}, command: ["true"] }
 volumes:
   data: { labels: { shop.kind: ledger } }
 `;
@@ -157,6 +158,7 @@ volumes:
     const ended = await into(copy, '--values', ours, '--compose-file', elsewhere);
     expect(ended.exitCode, ended.stderr).toBe(0);
     expect((await remembered()).at(-1)).toBe('complete');
+    expect(await containerIds({ label: `com.docker.compose.project=${copy}` }), 'off').toHaveLength(1);
     expect(
       await inside(
         copy,

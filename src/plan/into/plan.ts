@@ -102,11 +102,11 @@ const portsOf = (services: Fields): readonly Port[] =>
       }),
   );
 
-/** Those that are started: not what waits in a profile, unless it ran, and what those need. */
+/** Those that are started: what ran, what the snapshot does not know and no profile holds back, and what those need. */
 const servicesOf = ({ model, images }: IntoFacts) => {
   const all = Object.entries(fieldsOf(model.services)).map(([name, raw]) => ({ name, raw: fieldsOf(raw) }));
   const isAsked = ({ name, raw }: (typeof all)[number]): boolean =>
-    listOf(raw.profiles).length === 0 || images.get(name)?.ran === true;
+    images.get(name)?.ran ?? listOf(raw.profiles).length === 0;
   const started = new Set(all.filter(isAsked).map(({ name }) => name));
   for (const name of started)
     for (const [needed, how] of Object.entries(fieldsOf(fieldsOf(fieldsOf(model.services)[name]).depends_on)))
@@ -130,7 +130,18 @@ const warningsOf = (facts: IntoFacts, { leftOut, detached, binds }: Places): rea
   const shared = services.flatMap(({ name, raw }) =>
     textOf(raw.container_name) === '' ? [] : [`${name} (${textOf(raw.container_name)})`],
   );
+  const still = [...images.keys()].filter(
+    (name) => name in fieldsOf(facts.model.services) && !services.some((one) => one.name === name),
+  );
   return [
+    ...(still.length === 0
+      ? []
+      : [
+          {
+            code: 'not-started',
+            message: `what did not run when the snapshot was made is not started: ${still.join(', ')}`,
+          },
+        ]),
     ...inexact.map(({ name, raw }) => ({
       code: 'image-by-name',
       about: name,
@@ -144,7 +155,7 @@ const warningsOf = (facts: IntoFacts, { leftOut, detached, binds }: Places): rea
     ...detached.map((key) => ({
       code: 'plain-volume',
       about: key,
-      message: `the volume ${key} of the original lies on storage of its own: the copy gets a plain local volume`,
+      message: `the volume ${key} of the original is external, or lies on storage of its own: the copy gets a plain local volume`,
     })),
     ...open.map(({ name, source }) => ({
       code: 'shared-path',

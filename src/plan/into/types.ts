@@ -44,7 +44,7 @@ export interface IntoPlan {
   readonly folder: string;
   /** What Compose is given. */
   readonly model: Fields;
-  /** What is started: not what waits in a profile, unless it ran. */
+  /** What is started: what ran, and what that needs. */
   readonly services: readonly string[];
   readonly volumes: readonly VolumeSpec[];
   readonly data: readonly IntoData[];

@@ -99,6 +99,7 @@ const make = async (task: IntoTask, tools: IntoTools, run: string): Promise<void
   await syncFileSystem(plan.folder);
   const file = join(plan.folder, composeFile);
   await writeFile(file, `${JSON.stringify(plan.model, null, 2)}\n`, { flag: 'wx', mode: 0o600 });
+  if (plan.services.length === 0) return; // Compose would start all
   say('starting the services');
   const { project, folder } = plan;
   const complaint = await composeUp({

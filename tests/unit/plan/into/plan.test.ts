@@ -192,9 +192,9 @@ describe('planInto', () => {
     expect(warnings.map(({ code, about }) => [code, about])).toEqual([['image-by-name', 'name']]);
   });
 
-  it('starts what waits in a profile only where it ran, and what that needs', () => {
+  it('starts what ran, what the snapshot does not know, and what these need', () => {
     const ops = { profiles: ['ops'], ports: [{ published: '80', protocol: 'tcp' }] };
-    const { services, pulls, ports, hostPaths } = planInto(
+    const { services, pulls, ports, hostPaths, warnings } = planInto(
       factsWith({
         model: {
           services: {
@@ -203,16 +203,22 @@ describe('planInto', () => {
             base: { profiles: ['ops'], image: 'base' },
             idle: { ...ops, image: 'idle', volumes: [{ type: 'bind', source: '/srv/x', target: '/x' }] },
             hint: { ...ops, image: 'hint' },
+            still: { image: 'still' },
+            once: { image: 'once' },
+            after: { image: 'after', depends_on: { once: { required: true } } },
           },
         },
         images: new Map([
           ['ran', image()],
           ['idle', image({ isHere: false, ran: false })],
+          ['still', image({ ran: false })],
+          ['once', image({ ran: false })],
         ]),
       }),
     );
-    expect(services).toEqual(['app', 'ran', 'base']);
-    expect(pulls).toEqual(['app', 'base']);
+    expect(services).toEqual(['app', 'ran', 'base', 'once', 'after']);
+    expect(pulls).toEqual(['app', 'base', 'after']);
+    expect(warnings.find(({ code }) => code === 'not-started')?.message).toMatch(/: idle, still$/);
     expect(ports.map(({ service }) => service)).toEqual(['ran']);
     expect(hostPaths).toEqual([]);
   });
