@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { CommanderError } from 'commander';
 import { asStackBackupError, StackBackupError } from './base/errors.ts';
 import { tellComplaint, tellError } from './cli/ending.ts';
+import { allTaken, withoutWaiting } from './cli/output.ts';
 import { createProgram } from './cli/program.ts';
 import type { Ended } from './cli/types.ts';
 import { worldOf } from './cli/world.ts';
@@ -35,14 +36,19 @@ const interruption = () => {
   process.on('uncaughtException', onDefect);
   process.on('unhandledRejection', onDefect);
   // A closed terminal must not end a run between stop and start: what cannot be shown is not shown.
-  process.stdout.on('error', () => undefined);
-  process.stderr.on('error', () => undefined);
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on('error', () => undefined);
+    withoutWaiting(stream);
+  }
   return { signal: controller.signal, interruptedBy: () => signal, insisted: insisting.signal };
 };
 
 const endings = { version, ...interruption() };
 
-const ended: Ended = async (flags, work) => {
+let outputs: 'shows' | 'tells' = 'shows';
+
+const ended: Ended = async (flags, work, kind = 'shows') => {
+  outputs = kind;
   const world = worldOf(flags, endings);
   try {
     const code = await work(world);
@@ -63,4 +69,9 @@ try {
   process.exitCode = error.exitCode === 0 ? exitCode.done : exitCode.usage;
   tellComplaint(error, process.argv);
 }
+// A pipe holds 64 KiB: what its reader has not taken yet would be lost. Everything else is over: a signal need not be
+// obeyed in order any more.
+for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+  process.on(name, () => process.exit(Number(process.exitCode) || codeOfError('interrupted', name)));
+await allTaken([process.stdout, process.stderr], outputs);
 process.exit();

@@ -11,8 +11,15 @@ export interface RawFlags {
   readonly color?: boolean;
 }
 
-/** Runs a command in the world that its flags describe, and keeps its exit code for the end of the program. */
-export type Ended = (flags: RawFlags, work: (world: World) => Promise<number>) => Promise<void>;
+/**
+ * Runs a command in the world that its flags describe, and keeps its exit code for the end of the program. What
+ * `tells` of what it does need not be heard; what it `shows` is waited for until its reader has taken all of it.
+ */
+export type Ended = (
+  flags: RawFlags,
+  work: (world: World) => Promise<number>,
+  kind?: 'shows' | 'tells',
+) => Promise<void>;
 
 /**
  * Adds one command (or a group that shares its flags) to the program. What does the work is imported in the

@@ -32,6 +32,8 @@ export const terminalListener = (stderr: Output, { clock, style, several }: Term
   const painted = (lines: readonly Line[]): string =>
     lines.map((line) => paint(line, style, widthOf(stderr))).join('\n');
   const draw = (): void => {
+    // A terminal that stands still gets the next frame when it goes on, and not all that it has missed.
+    if (stderr.writableNeedDrain === true) return;
     const text = painted(view(state, widthOf(stderr), clock.tick(), several));
     if (text === '') log.clear();
     else log(text);

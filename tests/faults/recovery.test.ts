@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { access, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -301,12 +302,16 @@ describe('what a killed run has left', () => {
     });
   });
 
-  it('must be put right when the terminal goes away, as when an ssh connection breaks', async () => {
-    // `script` gives it a terminal of its own, which is gone with it.
-    const inTerminal = ['script', '--quiet', '--flush', '--return', '/dev/null', '--command'];
+  /** `script` gives it a terminal of its own, which is gone with it. */
+  const inTerminal = () => {
     const command = `exec ${process.execPath} ${builtProgram} it`;
-    const [program = '', ...args] = [...inTerminal, command];
-    const terminal = spawn(program, args, { cwd: stack.folder, stdio: ['ignore', 'pipe', 'ignore'] });
+    const through = ['script', '--quiet', '--flush', '--return', '/dev/null', '--command', command];
+    const [program = '', ...args] = through;
+    return spawn(program, args, { cwd: stack.folder, stdio: ['pipe', 'pipe', 'ignore'] });
+  };
+
+  it('must be put right when the terminal goes away, as when an ssh connection breaks', async () => {
+    const terminal = inTerminal();
     terminal.stdout.resume();
     const phase = () =>
       journal().then(
@@ -322,5 +327,30 @@ describe('what a killed run has left', () => {
     expect(await lastRecord()).toMatchObject({ outcome: 'interrupted' });
     await expect(access(temporariesPath(backups))).resolves.toBeUndefined();
     book.survived('terminal closed', [{ backMs }]);
+  });
+
+  it('must not stay down while a terminal stands still (Ctrl-S, an ssh connection that hangs)', async () => {
+    const known = (await readHistory(backups)).length;
+    const terminal = inTerminal();
+    const ended = once(terminal, 'exit');
+    let shownAt = performance.now();
+    terminal.stdout.on('data', () => {
+      shownAt = performance.now();
+    });
+    const phase = () =>
+      journal().then(
+        (one) => one.phase,
+        () => undefined,
+      );
+    await until('all is quiet', async () => (await phase()) === 'while-stopped');
+    terminal.stdin.write('\x13');
+    // It is drawn on ten times a second.
+    await until('the terminal stands still', async () => performance.now() - shownAt > 1_500);
+    await gate.open();
+    await until('the run is in the history', async () => (await readHistory(backups)).length > known);
+    expect(await states()).toEqual(lasting(before));
+    expect(await lastRecord()).toMatchObject({ outcome: 'complete' });
+    terminal.stdin.write('\x11');
+    expect(await ended).toEqual([0, null]);
   });
 });

@@ -1,6 +1,7 @@
 import { InvalidArgumentError, Option } from 'commander';
 import type { Duration } from '../../base/duration.ts';
 import { withoutSuspension } from '../../base/process/suspension.ts';
+import type { World } from '../../commands/session/session.ts';
 import type { QuiesceMode } from '../../config/types.ts';
 import type { SnapshotType } from '../../snapshot/types.ts';
 import { common, everyInstance, quiesce, wait } from '../options.ts';
@@ -54,10 +55,11 @@ export const backupVerb: Verb = (program, ended) =>
         });
       withoutSuspension();
       const options = { type: given.type, tags: given.tag, note: given.note };
-      await ended(given, async (world) => {
+      const work = async (world: World): Promise<number> => {
         const { backup } = await import('../../commands/backup.ts');
         return await backup(world, names, { all, options, overrides, wait: given.wait });
-      });
+      };
+      await ended(given, work, 'tells');
     });
 
 export const planVerb: Verb = (program, ended) =>

@@ -1,6 +1,7 @@
 import { Option } from 'commander';
 import type { Duration } from '../../base/duration.ts';
 import { withoutSuspension } from '../../base/process/suspension.ts';
+import type { World } from '../../commands/session/session.ts';
 import { common, durationOf, wait } from '../options.ts';
 import type { RawFlags, Verb } from '../types.ts';
 
@@ -22,8 +23,9 @@ export const recoverVerb: Verb = (program, ended) =>
     .addOption(wait())
     .action((given: RawFlags & { dryRun?: boolean; waitForEngine: Duration; wait: Duration }) => {
       withoutSuspension();
-      return ended(given, async (world) => {
+      const work = async (world: World): Promise<number> => {
         const { recover } = await import('../../commands/recover.ts');
         return await recover(world, { ...given, dryRun: given.dryRun === true });
-      });
+      };
+      return ended(given, work, 'tells');
     });

@@ -2,6 +2,7 @@ import { Option } from 'commander';
 import type { Duration } from '../../base/duration.ts';
 import { StackBackupError } from '../../base/errors.ts';
 import { withoutSuspension } from '../../base/process/suspension.ts';
+import type { World } from '../../commands/session/session.ts';
 import { common, wait } from '../options.ts';
 import type { RawFlags, Verb } from '../types.ts';
 
@@ -79,7 +80,7 @@ export const restoreVerb: Verb = (program, ended) =>
     .addOption(wait())
     .action(async (reference: string, given: RestoreArguments) => {
       if (given.dryRun !== true) withoutSuspension();
-      await ended(given, async (world) => {
+      const work = async (world: World): Promise<number> => {
         assertMeant(given);
         if (given.into !== undefined) {
           const { restoreInto } = await import('../../commands/into.ts');
@@ -112,5 +113,6 @@ export const restoreVerb: Verb = (program, ended) =>
           verify: given.verify,
           wait: given.wait,
         });
-      });
+      };
+      await ended(given, work, given.dryRun === true ? 'shows' : 'tells');
     });

@@ -80,6 +80,19 @@ describe('history', { timeout: 60_000 }, () => {
     expect(JSON.parse(stdout)).toEqual([failed, drill]);
   });
 
+  it('comes whole out of a pipe that holds less at once', async () => {
+    const many = await temporaryFolder('history');
+    await mkdir(dirname(historyPath(many)), { recursive: true });
+    const lines = Array.from({ length: 500 }, () => JSON.stringify(failed));
+    await writeFile(historyPath(many), `${lines.join('\n')}\n`);
+    // A real one: what Node gives a child is a socket, which holds more.
+    const through = ['sh', '-c', '"$@" | cat', 'sh'];
+    const args = ['history', '--last', '500', '--json', '--backups', many];
+    const { stdout } = await runTool(args, { cwd: many, through });
+    expect(JSON.parse(stdout)).toHaveLength(500);
+    await removeTree(many);
+  });
+
   it('refuses a count that is none, and says when there is nothing', async () => {
     expect(await history('--last', 'all')).toMatchObject({ exitCode: 2, stdout: '' });
     expect((await history('nobody')).stdout).toContain('No runs of nobody');
