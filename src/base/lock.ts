@@ -8,6 +8,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { type Duration, formatDuration } from './duration.ts';
 import { errnoOf, StackBackupError } from './errors.ts';
 import { holding, type LockHolder, listenToHolder } from './lock/conversation.ts';
+import { afterMs } from './wait/heed.ts';
 
 export type { LockHolder } from './lock/conversation.ts';
 
@@ -42,8 +43,6 @@ const addressOf = (name: string): string => {
 const answerMs = 2_000;
 /** Between two tries where nobody can be waited for: the holder turns askers away, or is on its way out. */
 const againMs = 100;
-/** The longest time a timer of Node can wait; a longer one would fire at once. */
-const longestTimer = 2 ** 31 - 1;
 
 /** The holder, if there is one that says so. */
 const askHolder = async (address: string): Promise<LockHolder | undefined> => {
@@ -100,7 +99,7 @@ const waitForLock = async (
   shown: string,
   { limitMs, signal, onHolder }: Waiting,
 ): Promise<void> => {
-  const over = AbortSignal.timeout(Math.min(limitMs, longestTimer));
+  const over = afterMs(limitMs);
   const end = signal === undefined ? over : AbortSignal.any([over, signal]);
   let holder: LockHolder | undefined;
   const hear = (one: LockHolder): void => {

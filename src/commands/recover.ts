@@ -2,6 +2,7 @@ import type { Duration } from '../base/duration.ts';
 import { messageOf } from '../base/errors.ts';
 import type { Waiting } from '../base/lock.ts';
 import { printable } from '../base/text/printable.ts';
+import { afterMs } from '../base/wait/heed.ts';
 import { connectEngine } from '../docker/dockerode.ts';
 import type { Engine } from '../docker/engine.ts';
 import type { RunRecord } from '../run/record.ts';
@@ -30,7 +31,7 @@ export interface RecoverFlags {
 const engineOf = (world: World, waitMs: Duration): Promise<Engine> =>
   waitMs === 0
     ? connectEngine()
-    : engineWhenReady(AbortSignal.any([world.signal, AbortSignal.timeout(waitMs)]), (why) => {
+    : engineWhenReady(AbortSignal.any([world.signal, afterMs(waitMs)]), (why) => {
         if (!world.flags.quiet)
           world.stderr.write(`stack-backup: ${printable(messageOf(why))}; waiting for it\n`);
       });

@@ -1,5 +1,6 @@
 import { formatDuration } from '../base/duration.ts';
 import { asStackBackupError, StackBackupError } from '../base/errors.ts';
+import { afterMs } from '../base/wait/heed.ts';
 import type { HookConfig } from '../config/types.ts';
 import { command } from './command.ts';
 import { postgres } from './postgres.ts';
@@ -13,8 +14,6 @@ const kinds = { postgres, sqlite, command } as const;
 /** What carries out hooks of this kind. */
 const hookKind = (hook: HookConfig): HookKind => kinds[hook.kind] as HookKind;
 
-/** The longest time a timer of Node can wait, 24 days; a longer one would fire at once. */
-const longestTimer = 2 ** 31 - 1;
 /** How long a hook may take to end after it was told to; then it is left behind. */
 const graceMs = 15_000;
 
@@ -68,7 +67,7 @@ const limited = async <Result>(
   work: (context: HookContext) => Promise<Result>,
 ): Promise<Result> => {
   if (context.signal.aborted) throw wasInterrupted(hook, context.signal.reason);
-  const timeout = AbortSignal.timeout(Math.min(hook.timeout, longestTimer));
+  const timeout = afterMs(hook.timeout);
   const signal = AbortSignal.any([context.signal, timeout]);
   const leaving = leaveBehind(signal);
   let left = false;

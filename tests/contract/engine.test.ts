@@ -205,6 +205,14 @@ volumes: { data: {} }
     expect(log).toContain('second\n');
   });
 
+  it('gives the log of a service that has a terminal, which comes in one stream', async () => {
+    const say = ['sh', '-c', 'echo first; echo second >&2'];
+    await using one = await startContainer(engine, 'screen', 'debian:bookworm-slim', ['--tty'], say);
+    await docker('wait', one.id);
+    const lines = (await text(await engine.logs(one.id))).split(/\r?\n/);
+    expect(lines).toEqual([expect.stringMatching(/ first$/), expect.stringMatching(/ second$/), '']);
+  });
+
   it('tells of starts while it is watched, and of nothing after', async () => {
     const seen: string[] = [];
     const stop = new AbortController();

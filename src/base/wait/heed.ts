@@ -14,6 +14,12 @@ export const heeding = async <T>(signal: AbortSignal, work: () => Promise<T>): P
   }
 };
 
+/** The longest time a timer of Node can wait, ms; a longer one would fire at once. */
+export const longestTimer = 2 ** 31 - 1;
+
+/** Aborts after so many ms, or as late as a timer can. */
+export const afterMs = (ms: number): AbortSignal => AbortSignal.timeout(Math.min(ms, longestTimer));
+
 /** Resolves after so many ms; rejects with the signal's reason when it aborts before. */
 export const sleep = (ms: number, signal?: AbortSignal): Promise<void> => {
   const { promise, resolve, reject } = Promise.withResolvers<void>();

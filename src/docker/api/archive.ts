@@ -1,11 +1,8 @@
 import type { IncomingMessage } from 'node:http';
 import type { Readable } from 'node:stream';
 import type Docker from 'dockerode';
-import { StackBackupError } from '../../base/errors.ts';
 import type { PathStat } from '../engine.ts';
-
-/** How long an archive may stand still, ms: services may be down while it is read. */
-const stallLimit = 5 * 60_000;
+import { neverStill } from './streams.ts';
 
 /** The bit of a folder in the engine's modes (Go, io/fs, `ModeDir`). */
 const folderBit = 2 ** 31;
@@ -33,14 +30,5 @@ export const openArchive = async (
     path,
     ...(signal === undefined ? {} : { abortSignal: signal }),
   });
-  const message = stream as IncomingMessage;
-  message.setTimeout(stallLimit, () =>
-    message.destroy(
-      new StackBackupError('timeout', `the engine sent nothing more of ${path}`, {
-        next: 'Look whether the Docker daemon is hung (`docker info`) or its disk fails; then run it again.',
-        details: { unanswered: true },
-      }),
-    ),
-  );
-  return stream as Readable;
+  return neverStill(stream as Readable, path);
 };

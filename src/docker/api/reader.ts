@@ -1,13 +1,21 @@
 import { hostname } from 'node:os';
 import type { Duplex, Readable } from 'node:stream';
+import { setTimeout as pause } from 'node:timers/promises';
 import type Docker from 'dockerode';
 import { isAlive, ownIdentity } from '../../base/clock.ts';
 import { errnoOf, StackBackupError } from '../../base/errors.ts';
+import { heeding } from '../../base/wait/heed.ts';
 import type { ReaderRequest } from '../engine.ts';
 import { demultiplex } from './demux.ts';
 
 /** Says which process a reader is of, so that it is found when that one was killed. */
 const readerLabel = 'io.stack-backup.reader';
+
+/** How long the engine may take for a word of its own, ms; how long the program takes is not its concern. */
+const answerMs = 60_000;
+/** How long it may take to make a container that nobody wants any more, and to kill and remove one, ms. */
+const makingMs = 1_000;
+const removalMs = 60_000;
 
 interface Owner {
   readonly host: string;
@@ -86,42 +94,69 @@ const readAll = async (stream: Duplex, request: ReaderRequest): Promise<void> =>
   }
 };
 
-/**
- * Runs a program of an image that is on the engine in a throw-away container, and resolves with its exit code.
- * Whatever comes of it, the container is gone afterwards.
- */
-export const runReader = async (docker: Docker, request: ReaderRequest): Promise<number> => {
+/** Makes the container, lets the program read, and resolves with its exit code. `made` is told of the container. */
+const readIn = async (
+  docker: Docker,
+  request: ReaderRequest,
+  made: (container: Promise<Docker.Container>) => void,
+): Promise<number> => {
   const { signal, stdin } = request;
-  let container: Docker.Container | undefined;
+  const soon = <T>(work: () => Promise<T>): Promise<T> =>
+    heeding(AbortSignal.any([signal, AbortSignal.timeout(answerMs)]), work);
   let stream: Duplex | undefined;
   const end = (): void => void stream?.destroy();
   stdin.on('error', end);
   try {
-    signal.throwIfAborted();
-    container = await docker.createContainer(await settingsOf(docker, request));
-    stream = (await container.attach({
-      ...{ stream: true, hijack: true, stdin: true, stdout: true, stderr: true },
-    })) as Duplex;
+    const settings = await soon(() => settingsOf(docker, request));
+    const making = docker.createContainer(settings);
+    made(making);
+    const container = await soon(() => making);
+    const attached = { stream: true, hijack: true, stdin: true, stdout: true, stderr: true };
+    stream = (await soon(() => container.attach(attached))) as Duplex;
     signal.addEventListener('abort', end, { once: true });
     signal.throwIfAborted(); // it may have come before
     const exit = container.wait({ condition: 'next-exit' }) as Promise<{ readonly StatusCode: number }>;
     exit.catch(() => undefined);
-    await container.start();
+    await soon(() => container.start());
     stdin.pipe(stream);
     stream.on('error', () => stdin.destroy());
     await readAll(stream, request);
-    signal.throwIfAborted();
-    return (await exit).StatusCode;
-  } catch (error) {
-    if (signal.aborted)
-      throw new StackBackupError('interrupted', 'the program in the container was ended', { cause: error });
-    throw error;
+    return (await soon(() => exit)).StatusCode;
   } finally {
     signal.removeEventListener('abort', end);
     stdin.destroy();
     stream?.destroy();
-    if (container !== undefined) await removeContainer(container);
   }
+};
+
+/** What is still being made is removed when it is there; an engine that hangs is not waited for. */
+const removeSoon = async (making: Promise<Docker.Container>): Promise<void> => {
+  const removed = making.then((container) => removeContainer(container));
+  removed.catch(() => undefined);
+  const isThere = await Promise.race([making.then(() => true), pause(makingMs, false, { ref: false })]);
+  if (isThere) await heeding(AbortSignal.timeout(removalMs), () => removed);
+};
+
+/**
+ * Runs a program of an image that is on the engine in a throw-away container, and resolves with its exit code.
+ * Whatever comes of it, the container is gone afterwards; where the engine hangs, `removeDeadReaders` finds it.
+ */
+export const runReader = async (docker: Docker, request: ReaderRequest): Promise<number> => {
+  let making: Promise<Docker.Container> | undefined;
+  let exitCode: number;
+  try {
+    exitCode = await readIn(docker, request, (container) => {
+      making = container;
+    });
+  } catch (error) {
+    // Why it failed counts, not that it cannot be removed either.
+    if (making !== undefined) await removeSoon(making).catch(() => undefined);
+    if (request.signal.aborted)
+      throw new StackBackupError('interrupted', 'the program in the container was ended', { cause: error });
+    throw error;
+  }
+  if (making !== undefined) await removeSoon(making);
+  return exitCode;
 };
 
 /** Removes the readers of processes of this machine that are gone. */

@@ -1,5 +1,7 @@
+import type { IncomingMessage } from 'node:http';
 import { PassThrough, type Readable, type Writable } from 'node:stream';
 import type Docker from 'dockerode';
+import { StackBackupError } from '../../base/errors.ts';
 import type { EngineEvent } from '../engine.ts';
 
 /** The lines of a stream, without their ends. */
@@ -12,6 +14,23 @@ export async function* linesOf(stream: Readable): AsyncGenerator<string> {
   }
   if (rest.trim() !== '') yield rest;
 }
+
+/** How long a stream of the engine may stand still, ms: somebody waits for it, perhaps with services down. */
+const stallLimit = 5 * 60_000;
+
+/** The same stream. When it stands still for too long it fails instead of waiting for ever; `what` it is of. */
+export const neverStill = (stream: Readable, what: string, limitMs = stallLimit): Readable => {
+  const message = stream as IncomingMessage;
+  message.setTimeout(limitMs, () =>
+    message.destroy(
+      new StackBackupError('timeout', `the engine sent nothing more of ${what}`, {
+        next: 'Look whether the Docker daemon is hung (`docker info`) or its disk fails; then run it again.',
+        details: { unanswered: true },
+      }),
+    ),
+  );
+  return stream;
+};
 
 /** One readable of both streams of a container's log, with back-pressure. */
 export const logStream = (

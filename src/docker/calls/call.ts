@@ -1,12 +1,10 @@
 import type { Readable } from 'node:stream';
 import type Docker from 'dockerode';
-import { heeding } from '../../base/wait/heed.ts';
+import { afterMs, heeding } from '../../base/wait/heed.ts';
 import { engineFailure, statusOf } from '../failure.ts';
 
 /** How long most calls may take, ms: archive calls lock their container, and a busy engine answers an inspect late. */
 export const callLimit = 60_000;
-/** As long as a timer can last, ms. */
-export const longest = 2 ** 31 - 1;
 
 interface CallOptions {
   readonly signal?: AbortSignal | undefined;
@@ -32,7 +30,7 @@ export interface Calls {
 
 export const callsTo = (docker: Docker, address: string): Calls => {
   const call: Calls['call'] = async (doing, work, options = {}) => {
-    const deadline = AbortSignal.timeout(options.limit ?? callLimit);
+    const deadline = afterMs(options.limit ?? callLimit);
     const signal = options.signal === undefined ? deadline : AbortSignal.any([options.signal, deadline]);
     try {
       // Not every call of dockerode knows the signal, and an answer that is cut off it awaits for ever.

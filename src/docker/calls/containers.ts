@@ -1,8 +1,9 @@
 import { setTimeout } from 'node:timers/promises';
 import { messageOf } from '../../base/errors.ts';
+import { longestTimer } from '../../base/wait/heed.ts';
 import { detailsOf, runningOf } from '../api/inspected.ts';
 import type { ContainerDetails, Engine } from '../engine.ts';
-import { type Calls, callLimit, longest } from './call.ts';
+import { type Calls, callLimit } from './call.ts';
 
 const defaultGraceSeconds = 10;
 
@@ -76,7 +77,7 @@ export const containerCalls = ({
       const { stopTimeout } = await inspect(id);
       // A negative grace period means: wait for ever. The caller's signal is the limit then.
       const grace = stopTimeout ?? defaultGraceSeconds;
-      const limit = grace < 0 ? longest : grace * 1000 + callLimit;
+      const limit = grace < 0 ? longestTimer : grace * 1000 + callLimit;
       await call(`stop container ${id}`, (abortSignal) => docker.getContainer(id).stop({ abortSignal }), {
         signal,
         limit,

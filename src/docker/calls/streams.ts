@@ -1,12 +1,13 @@
 import type { Readable } from 'node:stream';
+import { longestTimer } from '../../base/wait/heed.ts';
 import { whileAnswering } from '../api/answering.ts';
 import { openArchive, pathStat } from '../api/archive.ts';
 import { demultiplex } from '../api/demux.ts';
 import { createHolderContainer, removeHolderContainers } from '../api/holder.ts';
-import { eventOf, linesOf, logStream, openLog } from '../api/streams.ts';
+import { eventOf, linesOf, logStream, neverStill, openLog } from '../api/streams.ts';
 import type { Engine } from '../engine.ts';
 import { engineFailure } from '../failure.ts';
-import { abortable, type Calls, longest } from './call.ts';
+import { abortable, type Calls } from './call.ts';
 
 /** What comes as a stream, or goes as one: events, logs, archives, and the containers that these go through. */
 export const streamCalls = (
@@ -30,8 +31,11 @@ export const streamCalls = (
     return { ended: read() };
   },
   logs: async (id) => {
-    const raw = await must(`read the log of container ${id}`, () => openLog(docker, id));
-    return logStream(raw, demultiplex);
+    const doing = `read the log of container ${id}`;
+    const { Config } = await must(doing, (abortSignal) => docker.getContainer(id).inspect({ abortSignal }));
+    const raw = neverStill(await must(doing, () => openLog(docker, id)), `the log of container ${id}`);
+    // A terminal has one stream for both, and the engine sends it as it is.
+    return Config.Tty ? raw : logStream(raw, demultiplex);
   },
   createHolder: (request) => must('make a holder container', () => createHolderContainer(docker, request)),
   removeHolders: async (run) => {
@@ -40,13 +44,13 @@ export const streamCalls = (
   readArchive: async (id, path, signal) => {
     const doing = `read ${path} of container ${id}`;
     const open = () => whileAnswering(ping, () => openArchive(docker.getContainer(id), path, signal));
-    return (await call(doing, open, { signal, limit: longest })) as Readable;
+    return (await call(doing, open, { signal, limit: longestTimer })) as Readable;
   },
   statArchive: (id, path) =>
     must(`look at ${path} of container ${id}`, () => pathStat(docker.getContainer(id), path)),
   writeArchive: async (id, path, tar, signal) => {
     const doing = `write ${path} of container ${id}`;
     const write = () => whileAnswering(ping, () => docker.getContainer(id).putArchive(tar, { path }));
-    await call(doing, write, { signal, limit: longest });
+    await call(doing, write, { signal, limit: longestTimer });
   },
 });

@@ -1,6 +1,7 @@
 import { createWriteStream } from 'node:fs';
-import { chmod, copyFile, readFile, writeFile } from 'node:fs/promises';
+import { chmod, copyFile, readFile, rm, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
+import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createZstdCompress } from 'node:zlib';
 import { makeFolderIn, writing } from '../../base/disk.ts';
@@ -80,6 +81,16 @@ export const writeComposeRecord = async (
   if (envFile !== undefined) await write('redacted.env', redactEnvFile(await readFile(envFile, 'utf8')));
 };
 
+/** Half a log would look like a whole one: of one that cannot be read to its end nothing stays. */
+const writeLog = async (log: Readable, path: string, signal: AbortSignal): Promise<void> => {
+  try {
+    await pipeline(log, createZstdCompress(), createWriteStream(path, { mode: 0o600 }), { signal });
+  } catch (error) {
+    await rm(path, { force: true });
+    throw error;
+  }
+};
+
 /** Writes `logs/<container>.log.zst`, oldest line first. A log that cannot be read is a warning. */
 export const writeLogs = async (context: RunContext, folder: string, plan: BackupPlan): Promise<void> => {
   const target = join(folder, logsName);
@@ -87,8 +98,7 @@ export const writeLogs = async (context: RunContext, folder: string, plan: Backu
   for (const container of plan.stack.containers) {
     try {
       const log = await context.engine.logs(container.id);
-      const file = createWriteStream(join(target, `${container.name}.log.zst`), { mode: 0o600 });
-      await pipeline(log, createZstdCompress(), file, { signal: context.signal });
+      await writeLog(log, join(target, `${container.name}.log.zst`), context.signal);
     } catch (error) {
       if (context.signal.aborted) throw error;
       const message = `the log of ${container.name} could not be kept: ${messageOf(error)}`;
