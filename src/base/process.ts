@@ -18,7 +18,7 @@ export interface RunOptions {
   /** `NAME=value` out of `env`, of this process alone: when it is ended, so is whatever has left its group. */
   readonly marker?: string;
   readonly cwd?: string;
-  /** Bytes of stdout and of stderr that are kept; the process is ended when it writes more. */
+  /** Bytes of stdout and of stderr that are kept; the process is ended, and the call fails, when it writes more. */
   readonly maxBuffer?: number;
   /** How fast it may read. */
   readonly pace?: Pace;
@@ -119,6 +119,12 @@ const settle = async (
         },
       );
     if (why === 'interrupted') throw new StackBackupError('interrupted', `${name} was interrupted`);
+    // It may have ended well all the same, and what is here looks like all that it said.
+    if (result instanceof ExecaError && result.isMaxBuffer)
+      throw new StackBackupError('internal', `${name} said more than can be kept of it`, {
+        cause: result,
+        next: `Run ${name} by hand to see what it has to say.`,
+      });
     if (result instanceof ExecaError && result.exitCode === undefined && result.signal === undefined) {
       const code = result.code;
       if (code === 'ENOENT' || code === 'EACCES')
@@ -145,7 +151,7 @@ const settle = async (
 /**
  * Runs a program with an argument list, never through a shell, and waits for its end. A non-zero exit code
  * is an answer, not an error. Rejects with `tool-missing`, `timeout` or `interrupted`; in the last two the
- * whole process group has been told to end.
+ * whole process group has been told to end. With `internal` when it said more than `maxBuffer`.
  */
 export const run = async (command: readonly string[], options: RunOptions = {}): Promise<RunResult> =>
   settle(command, options, start(command, options, true));

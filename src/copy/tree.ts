@@ -98,7 +98,6 @@ export const copyWith = async (
   const command = [...copyCommand(cloning, pace), '-T', '--', source, destination];
   const child = spawnStreaming(live ? await gentle(command) : command, {
     env: { LC_ALL: 'C' },
-    maxBuffer: 1024 * 1024,
     ...(options.signal && { signal: options.signal }),
     ...(pace && { pace }),
   });

@@ -32,10 +32,14 @@ const isOfLife = (line: string): boolean =>
     line,
   );
 
+/** From here on an exit code tells of a signal: whatever it had to say, it has not come to its end. */
+const leastOfSignals = 128;
+
 /** The complaint of a copying process that is none of a live source's; undefined when there is none. */
 export const graveComplaint = (result: RunResult, live: boolean): string | undefined => {
   const why = complaint(result);
   if (why === undefined || !live) return why;
+  if (result.exitCode >= leastOfSignals) return `it was ended by a signal: ${why}`;
   const lines = result.stderr.split('\n').filter((line) => line.trim() !== '' && !isOfLife(line));
   const known = result.stderr.trim() !== '';
   return known && lines.length === 0 ? undefined : complaint({ ...result, stderr: lines.join('\n') });

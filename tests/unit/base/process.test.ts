@@ -74,3 +74,14 @@ describe('a program that leaves another one behind with its output open', () => 
     await until('nobody carries it', async () => (await signalMarked(marker, 'SIGKILL')) === 0);
   });
 });
+
+describe('a program that says more than is kept', () => {
+  // It may have ended well before anybody could end it.
+  it.each(['head -c 100000 /dev/zero', 'head -c 100000 /dev/zero >&2', 'head -c 1100 /dev/zero'])(
+    'fails, and is not taken at its first words: %s',
+    async (script) => {
+      for (let round = 0; round < 5; round++)
+        await expect(run(['sh', '-c', script], { maxBuffer: 1000 })).rejects.toThrow('more than can be kept');
+    },
+  );
+});

@@ -2,7 +2,7 @@ import { appendFile, lstat, mkdir, readlink, rm, writeFile } from 'node:fs/promi
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { removeTree } from '../../../src/base/disk.ts';
-import { measure, recordWalk, walk } from '../../../src/copy/walk.ts';
+import { graveComplaint, measure, recordWalk, walk } from '../../../src/copy/walk.ts';
 import { ascending } from '../../../src/snapshot/entries/compare.ts';
 import {
   comparePaths,
@@ -187,5 +187,23 @@ describe('measure', () => {
 
   it('rejects what is not there', async () => {
     await expect(measure(join(folder, 'gone'))).rejects.toMatchObject({ code: 'copy-failed' });
+  });
+});
+
+describe('the complaints of a copy of what is in use', () => {
+  const vanished = "cp: cannot stat 'a': No such file or directory\n";
+  const said = (exitCode: number, stderr: string, live = true) =>
+    graveComplaint({ exitCode, stderr, stdout: Buffer.alloc(0), cut: false }, live);
+
+  it('are none where entries only went, and the copy came to its end', () => {
+    expect(said(0, '')).toBeUndefined();
+    expect(said(1, vanished)).toBeUndefined();
+    expect(said(1, vanished, false)).toContain('No such file');
+    expect(said(1, `${vanished}cp: error writing 'b': No space left on device\n`)).toContain('No space left');
+  });
+
+  it('are grave where a signal ended it, as the kernel does when memory is short', () => {
+    expect(said(128, vanished)).toContain('ended by a signal');
+    expect(said(128, '')).toContain('ended by a signal');
   });
 });
