@@ -24,11 +24,14 @@ export interface Drilled {
   readonly data: DrillRecord['data'];
 }
 
-/** The word on each snapshot, by its folder name, from lines of the history (oldest first). Those that were broken off say nothing. */
+/**
+ * The word on each snapshot, by its folder name, from lines of the history (oldest first). Those that were broken off
+ * say nothing, and those of a copy elsewhere nothing of the snapshot here.
+ */
 export const drilledOf = (records: Iterable<HistoryRecord>): ReadonlyMap<string, Drilled> => {
   const known = new Map<string, Drilled>();
   for (const record of records)
-    if (isDrill(record) && record.outcome !== 'interrupted') {
+    if (isDrill(record) && record.outcome !== 'interrupted' && record.elsewhere !== true) {
       const { snapshot, outcome, finished, data } = record;
       known.set(snapshot, { ok: outcome === 'passed', at: finished, data });
     }

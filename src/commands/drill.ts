@@ -65,6 +65,7 @@ const drillOne = async (session: Session, target: DrillTarget, flags: DrillFlags
       hooks: instance.hooks,
       checks: instance.checks,
       folder,
+      isOwn,
       manifest,
       backups: instance.backups,
       source: await sourceFor(engine, instance, folder, isOwn),

@@ -24,6 +24,8 @@ export interface DrillTask {
   readonly checks: readonly Check[];
   /** Absolute path of the snapshot. */
   readonly folder: string;
+  /** It lies in a backups folder of the configuration: it was not brought from elsewhere. */
+  readonly isOwn: boolean;
   readonly manifest: Manifest;
   /** Absolute path of the backups folder that journal, scratch folder and history belong into. */
   readonly backups: string;

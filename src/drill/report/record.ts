@@ -36,6 +36,7 @@ export const endOf = (
       project: drill.id,
       snapshot: task.manifest.snapshot,
       path: task.folder,
+      ...(task.isOwn ? {} : { elsewhere: true as const }),
       data: task.data,
       by: tools.by,
       started: started.toISOString(),

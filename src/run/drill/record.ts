@@ -26,6 +26,8 @@ export interface DrillRecord {
   readonly snapshot: string;
   /** Absolute path of the snapshot. */
   readonly path: string;
+  /** A copy was drilled that lies in no backups folder: it says nothing of the one that does. */
+  readonly elsewhere?: true;
   /** Where the databases came from. */
   readonly data: 'files' | 'dumps';
   /** Who ran it, on which machine. */

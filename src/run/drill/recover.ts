@@ -1,3 +1,4 @@
+import { dirname } from 'node:path';
 import { appendHistory } from '../history.ts';
 import { removeJournal } from '../journal.ts';
 import type { RunRecord } from '../record.ts';
@@ -22,6 +23,7 @@ const lineOf = (found: Found, finished: Date): DrillRecord => {
     project: journal.project,
     snapshot: journal.snapshot,
     path: drill?.path ?? '',
+    ...(drill !== undefined && dirname(drill.path) !== found.backups ? { elsewhere: true as const } : {}),
     data: drill?.data ?? 'files',
     by: drill?.by ?? '',
     started: journal.started,

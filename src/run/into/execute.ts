@@ -53,7 +53,7 @@ const pull = async ({ plan }: IntoTask, { say, signal }: IntoTools): Promise<voi
   }
   if (missing.length > 0)
     throw new StackBackupError('image-missing', `images cannot be had: ${missing.join('; ')}`, {
-      next: 'Log in to where they are, `docker load` them, or name others with --compose-file.',
+      next: 'Log in to where they are, `docker load` or build them, or name others with --compose-file.',
     });
 };
 

@@ -137,6 +137,7 @@ describe('a drill that does not come to a good end', () => {
     expect(ended.exitCode, ended.stderr).toBe(6);
     const { error, run: id } = JSON.parse(ended.stdout) as DrillJson;
     expect(error).toMatchObject({ code: 'verify-failed' });
+    expect((await drillsIn(backups)).at(-1)).toMatchObject({ run: id, elsewhere: true });
     expect(error?.message).toMatch(/compose\/01-compose\.yaml: its content changed/);
     expect(await leftBy(id, backups)).toEqual(clean);
   });

@@ -23,6 +23,8 @@ describe('the last drill of a snapshot', () => {
       data: 'dumps',
     });
     expect(last({ finished: '1' }, { finished: '2', outcome: 'interrupted' })).toMatchObject({ at: '1' });
+    const copy = { finished: '2', outcome: 'failed', elsewhere: true } as const;
+    expect(last({ finished: '1' }, copy)).toMatchObject({ ok: true, at: '1' });
     expect(last({ snapshot: 'another' })).toBeUndefined();
   });
 });
