@@ -3,6 +3,7 @@ import type { Warning } from '../base/events.ts';
 import type { Instance } from '../config/types.ts';
 import { type ComposeProject, composeHashes, composeModel } from '../docker/compose.ts';
 import { composeLabel, singleDollars } from './labels.ts';
+import { isSurelyThat } from './model/config-hash.ts';
 import type { LifecycleHook, Stack, StackContainer } from './types.ts';
 
 export interface ModelResult {
@@ -36,13 +37,21 @@ const sharesNamespace = ({ details }: StackContainer): boolean =>
   details.volumesFrom.length > 0 ||
   [details.networkMode, details.ipcMode, details.pidMode].some((mode) => mode.startsWith('container:'));
 
+const hashOf = ({ details }: StackContainer): string | undefined => details.labels[composeLabel.configHash];
+
 /** Services whose files say something else than what runs: the running container wins, with a notice. */
-const driftOf = async (asked: ComposeProject, containers: readonly StackContainer[]): Promise<Warning[]> => {
+const driftOf = async (
+  asked: ComposeProject,
+  model: unknown,
+  containers: readonly StackContainer[],
+): Promise<Warning[]> => {
+  const doubtful = containers
+    .filter((one) => !one.oneOff && !sharesNamespace(one))
+    .filter((one) => !isSurelyThat(model, one.service, hashOf(one)));
+  if (doubtful.length === 0) return [];
   const hashes = await composeHashes(asked);
   if (hashes.size === 0) return [];
-  const drifted = containers
-    .filter((one) => !sharesNamespace(one))
-    .filter((one) => !one.oneOff && hashes.get(one.service) !== one.details.labels[composeLabel.configHash]);
+  const drifted = doubtful.filter((one) => hashes.get(one.service) !== hashOf(one));
   return [...new Set(drifted.map((one) => one.service))].map((service) => ({
     code: 'drift',
     about: service,
@@ -75,8 +84,8 @@ export const modelOf = async (
         },
       ],
     };
-  const [model, warnings] = await Promise.all([composeModel(asked), driftOf(asked, containers)]);
-  return { model, files: asked.files, warnings };
+  const model = await composeModel(asked);
+  return { model, files: asked.files, warnings: await driftOf(asked, model, containers) };
 };
 
 interface RawHook {
