@@ -42,6 +42,7 @@ export default defineConfig({
     maxWorkers: 3,
     // What tests count of faults is of one run, or of none.
     env: { SUITE_RUN: randomUUID() },
+    setupFiles: 'tests/support/compiled.ts',
     sequence: { sequencer: LongestFirst },
     coverage: { provider: 'v8', include: ['src/**'], reporter: ['text-summary', 'html'] },
     projects: [

@@ -51,8 +51,8 @@ export const spawnTool = (args: readonly string[], options: ToolOptions = {}): R
   ];
   const child = spawn(program, rest, {
     cwd: options.cwd,
-    // Vitest turns the compile cache off in its workers, for its coverage. The tool ships with it.
-    env: { ...process.env, NODE_DISABLE_COMPILE_CACHE: undefined, ...options.env },
+    // The tool ships with a compile cache of its own.
+    env: { ...process.env, NODE_COMPILE_CACHE: undefined, ...options.env },
     stdio: [options.input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
     timeout: options.killAfterMs ?? 110_000,
     killSignal: 'SIGKILL',
