@@ -99,6 +99,8 @@ volumes:
     });
     const taken = await runTool(['app'], { cwd: stack.folder });
     expect(taken.exitCode, taken.stderr).toBe(0);
+    // Its services have an env file, and run as their compose file says.
+    expect(taken.stderr).not.toContain('another configuration');
     before = await stack.ps();
   });
   afterAll(async () => {

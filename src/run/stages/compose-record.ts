@@ -10,6 +10,7 @@ import { heeding } from '../../base/wait/heed.ts';
 import { composeWhole } from '../../docker/compose.ts';
 import type { BackupPlan } from '../../plan/types.ts';
 import { composeName, logsName, wholeName } from '../../snapshot/layout.ts';
+import { otherFiles } from '../../stack/model/others.ts';
 import { withShortVolumes } from '../../stack/model/whole.ts';
 import { redactEnvFile } from '../../stack/redact.ts';
 import type { RunContext } from '../context.ts';
@@ -34,13 +35,13 @@ export const imagesOf = async (
   return new Map(await heeding(context.signal, ask));
 };
 
-/** Names another file, which nobody tells of: what it has is written down, too. */
-const namesOthers = /^\s*(?:include|extends)\s*:/m;
+/** Names another file, which nobody tells of, or may do so: what it has is written down, too. */
+const namesOthers = (text: string): boolean => otherFiles(text)?.length !== 0;
 
 /** The compose files with what they include and extend; undefined where they are all there is, or nobody can tell. */
 const wholeOf = async ({ stack, instance }: BackupPlan): Promise<unknown> => {
   const texts = await Promise.all(stack.composeFiles.map((file) => readFile(file, 'utf8')));
-  if (!texts.some((text) => namesOthers.test(text))) return undefined;
+  if (!texts.some(namesOthers)) return undefined;
   const envFiles = instance.envFile === undefined ? [] : [instance.envFile];
   const asked = { project: stack.project, files: stack.composeFiles, envFiles };
   return withShortVolumes(await composeWhole(asked).catch(() => undefined));
