@@ -13,6 +13,7 @@ import { composeLabel } from '../stack/labels.ts';
 import { assertAllowed, isForeign } from './into/foreign.ts';
 import { modelFor } from './into/model.ts';
 import { takenPorts } from './into/ports.ts';
+import { assertRoom } from './into/space.ts';
 import { assertMayAsk, confirm } from './restore/ask.ts';
 import { assertWhole } from './restore/whole.ts';
 import { backupsFolders } from './session/backups.ts';
@@ -142,6 +143,7 @@ export const restoreInto = async (world: World, reference: string, flags: IntoFl
   await using lock = await acquireLock(name, plan.project, world.clock.now());
   lock.describe('restoring');
   await assertFree(session, plan);
+  if (info.local) await assertRoom(plan, info.rootDir);
   const { model: _, ...shown } = plan; // it holds secrets
   if (flags.dryRun) {
     if (world.flags.json) printJson(world, shown);
@@ -151,7 +153,8 @@ export const restoreInto = async (world: World, reference: string, flags: IntoFl
   if (foreign && flags.yes && !flags.allowHost) assertAllowed(plan);
   if (!flags.yes) {
     world.stderr.write(describe(plan));
-    await confirm(world, `Make and start the project ${plan.project}?`);
+    const more = plan.asks.length === 0 ? '' : ', and give it what it asks of this machine';
+    await confirm(world, `Make and start the project ${plan.project}${more}?`);
   }
   const say = (line: string): void => {
     if (!world.flags.quiet && !world.flags.json) world.stderr.write(`${printable(line)}\n`);
