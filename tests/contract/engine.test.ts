@@ -1,9 +1,14 @@
+import { existsSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { PassThrough, Readable, Writable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { run } from '../../src/base/process.ts';
+import { memberHead } from '../../src/copy/back/place/headers.ts';
 import { connectEngine } from '../../src/docker/dockerode.ts';
 import type { Engine } from '../../src/docker/engine.ts';
+import { bareFile } from '../../src/snapshot/entries/bare.ts';
 import { docker, randomName, startContainer } from '../support/containers.ts';
 import { type ScratchStack, scratchStack } from '../support/scratch.ts';
 import { until } from '../support/until.ts';
@@ -238,6 +243,22 @@ volumes: { data: {} }
     await docker('run', '-d', '--network', 'none', '--label', label, 'debian:bookworm-slim', 'sleep', '600');
     await Promise.all([1, 2, 3].map(() => engine.removeLabelled(label)));
     expect(await docker('ps', '-aq', '--filter', `label=${label}`)).toBe('');
+  });
+
+  it('lets go of a container when what it is sent for it breaks off', async () => {
+    const head = memberHead('file', 'half', { ...bareFile(Buffer.from('half')), size: 1024 * 1024 });
+    const file = join((await engine.volume(`${stack.project}_data`))?.mountpoint ?? '', 'half');
+    const tar = new Readable({ read: () => undefined });
+    tar.push(Buffer.concat([head, Buffer.alloc(4096)]));
+    const stop = new AbortController();
+    const writing = expect(engine.writeArchive(id, '/data', tar, stop.signal)).rejects.toThrow();
+    await until('it has begun', async () => existsSync(file));
+    stop.abort();
+    await writing;
+    tar.destroy();
+    // The engine holds the container as long as it waits for the rest.
+    await text(await engine.readArchive(id, '/data'));
+    await rm(file);
   });
 
   it('reaches the bytes of a volume through a container that never runs, and leaves nothing behind', async () => {

@@ -32,3 +32,20 @@ export const openArchive = async (
   });
   return neverStill(stream as Readable, path);
 };
+
+/**
+ * Has the engine unpack a tar. What breaks off on this side ends on the other as well: the engine would wait for the
+ * rest of it, and nobody could as much as remove the container meanwhile.
+ */
+export const sendArchive = async (
+  container: Docker.Container,
+  path: string,
+  tar: Readable,
+  signal: AbortSignal,
+): Promise<void> => {
+  const broken = new AbortController();
+  tar.once('close', () => {
+    if (!tar.readableEnded) broken.abort();
+  });
+  await container.putArchive(tar, { path, abortSignal: AbortSignal.any([signal, broken.signal]) });
+};

@@ -1,7 +1,7 @@
 import type { Readable } from 'node:stream';
 import { longestTimer } from '../../base/wait/heed.ts';
 import { whileAnswering } from '../api/answering.ts';
-import { openArchive, pathStat } from '../api/archive.ts';
+import { openArchive, pathStat, sendArchive } from '../api/archive.ts';
 import { demultiplex } from '../api/demux.ts';
 import { createHolderContainer, removeHolderContainers } from '../api/holder.ts';
 import { eventOf, linesOf, logStream, neverStill, openLog } from '../api/streams.ts';
@@ -50,7 +50,8 @@ export const streamCalls = (
     must(`look at ${path} of container ${id}`, () => pathStat(docker.getContainer(id), path)),
   writeArchive: async (id, path, tar, signal) => {
     const doing = `write ${path} of container ${id}`;
-    const write = () => whileAnswering(ping, () => docker.getContainer(id).putArchive(tar, { path }));
+    const write = (given: AbortSignal) =>
+      whileAnswering(ping, () => sendArchive(docker.getContainer(id), path, tar, given));
     await call(doing, write, { signal, limit: longestTimer });
   },
 });
