@@ -36,7 +36,7 @@ const book = bookOf('back-in-time');
 describe('services whose backup was killed', () => {
   let target: FaultStack;
   beforeAll(async () => {
-    target = await faultStack();
+    target = await faultStack('300ms');
   });
   afterAll(() => target?.discard());
 

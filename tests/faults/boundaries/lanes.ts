@@ -14,7 +14,7 @@ interface Job extends PromiseWithResolvers<Cell> {
  * next backup gets its turn.
  */
 export const faultLanes = async () => {
-  const stacks = await Promise.all(Array.from({ length: atOnce }, faultStack));
+  const stacks = await Promise.all(Array.from({ length: atOnce }, () => faultStack()));
   const queue: Job[] = [];
   const idle = new Set(stacks.keys());
   const working = new Set<Promise<void>>();

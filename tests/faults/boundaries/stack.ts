@@ -11,7 +11,7 @@ import { until } from '../../support/until.ts';
  * so that it is read through the engine) · `frozen` is frozen for the copy · `idle` was frozen and `off`
  * stopped by their user. All end at once when they are told to.
  */
-const yaml = (folder: string): string => `
+const yaml = (folder: string, probes: string): string => `
 x-service: &service
   image: debian:bookworm-slim
   init: true
@@ -22,7 +22,7 @@ services:
     <<: *service
     restart: always
     volumes: [db:/data]
-    healthcheck: { test: [CMD, test, -e, /data], interval: 700ms, timeout: 10s, retries: 20 }
+    healthcheck: { test: [CMD, test, -e, /data], interval: ${probes}, timeout: 10s, retries: 20 }
   app:
     <<: *service
     restart: on-failure:3
@@ -77,11 +77,14 @@ export interface FaultStack {
 const lastingOf = async (project: string): Promise<string> =>
   JSON.stringify(lasting(await states(project)), null, 1);
 
-/** A stack of its own, at work, with everything a backup can find: states, policies, both ways to copy. */
-export const faultStack = async (): Promise<FaultStack> => {
+/**
+ * A stack of its own, at work, with everything a backup can find: states, policies, both ways to copy. Between two
+ * probes of its health lies what a start waits for; each takes some of the processor, also when nobody waits.
+ */
+export const faultStack = async (probes = '700ms'): Promise<FaultStack> => {
   const stack = await scratchStack('', { files: { 'far/file': 'far\n' } });
   const { project, folder } = stack;
-  await stack.write('compose.yaml', yaml(folder));
+  await stack.write('compose.yaml', yaml(folder, probes));
   await stack.write('backup.config.yaml', configOf(project));
   await stack.up();
   await stack.compose('exec', '-T', 'db', 'sh', '-c', 'echo near >/data/file');
