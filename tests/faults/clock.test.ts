@@ -32,7 +32,7 @@ describe('a clock that somebody turns during the run', () => {
       image: 'debian:bookworm-slim',
       command: ['sleep', 'infinity'],
       init: true,
-      network_mode: 'none',
+      network_mode: 'host',
     };
     stack = await scratchStack(
       composeText(

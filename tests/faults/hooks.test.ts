@@ -18,7 +18,7 @@ const smallStack = async (): Promise<ScratchStack> => {
           image: 'debian:bookworm-slim',
           command: ['sleep', 'infinity'],
           init: true,
-          network_mode: 'none',
+          network_mode: 'host',
           restart: 'always',
           volumes: ['data:/data', './told:/told'],
         },

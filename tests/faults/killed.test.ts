@@ -19,7 +19,7 @@ const book = bookOf('killed');
 
 /**
  * `db` ← `app` (starts when db is healthy) ← `net` (shares app's network); `idle` is frozen by its user,
- * `off` was stopped. All end at once on TERM; only those that share a network have one, it takes long to set up.
+ * `off` was stopped. All end at once on TERM; only those that share a network have one of their own, it takes long to set up.
  */
 const yaml = `
 x-service: &service
@@ -29,7 +29,7 @@ x-service: &service
 services:
   db:
     <<: *service
-    network_mode: none
+    network_mode: host
     restart: always
     volumes: [db:/data]
     healthcheck: { test: [CMD, test, -e, /data], interval: 500ms, timeout: 2s, retries: 20 }
@@ -43,15 +43,15 @@ services:
     network_mode: service:app
   idle:
     <<: *service
-    network_mode: none
+    network_mode: host
     volumes: [idle:/data]
   frozen:
     <<: *service
-    network_mode: none
+    network_mode: host
     volumes: [frozen:/data]
   off:
     <<: *service
-    network_mode: none
+    network_mode: host
 volumes: { db: {}, app: {}, idle: {}, frozen: {} }
 `;
 

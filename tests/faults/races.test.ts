@@ -12,7 +12,7 @@ const service = {
   image: 'debian:bookworm-slim',
   command: ['sleep', 'infinity'],
   init: true,
-  network_mode: 'none',
+  network_mode: 'host',
 };
 
 const smallStack = async (): Promise<ScratchStack> => {

@@ -37,7 +37,7 @@ const yaml = (folder: string): string => {
     image: 'debian:bookworm-slim',
     command: ['sleep', 'infinity'],
     init: true,
-    network_mode: 'none',
+    network_mode: 'host',
   };
   const options = { type: 'none', o: 'bind', device: `${folder}/far` };
   return composeText(
