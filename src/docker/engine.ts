@@ -212,7 +212,7 @@ export interface HolderRequest {
     readonly source: string;
     readonly target: string;
     readonly readOnly: boolean;
-    /** Of a bind: without what is mounted inside of it. */
-    readonly alone?: true;
+    /** It is a bind of the engine's own files, which the engine lets nobody mount otherwise than as a slave. */
+    readonly ofEngine?: true;
   }[];
 }

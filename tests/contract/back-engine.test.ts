@@ -83,7 +83,7 @@ describe('putting back through the engine', () => {
     // What is mounted with the folder that it lies in is made anew, also where a killed run has left nothing of it.
     const place = await placeOf(0);
     const parent = { kind: 'bind', source: dirname(place), target: '/beside' } as const;
-    const mounts = [{ ...parent, readOnly: false, alone: true } as const];
+    const mounts = [{ ...parent, readOnly: false, ofEngine: true } as const];
     const path = join('/beside', basename(place));
     const inParent = { holder: await engine.createHolder({ run, mounts }), path, inParent: true } as const;
     const beside = { ...target, ...inParent };
@@ -94,6 +94,33 @@ describe('putting back through the engine', () => {
     await writeFile(place, 'a file');
     await putBack(source, beside);
     await isSame(place);
+  });
+
+  it('empties what something is mounted on as well, and tells where something is mounted inside of it', async () => {
+    const [snapshot, few] = [join(folder, 'few'), join(folder, 'few-files')];
+    for (const made of [snapshot, few]) await mkdir(made);
+    await writeFile(join(few, 'file'), 'content');
+    const [result] = await completeSnapshot(snapshot, [
+      await copyTree(volumeTask('few', few), snapshot, { bytes: 0 }),
+    ]);
+    const source = { folder: snapshot, mount: mountOf(result as NonNullable<typeof result>) };
+    const place = join(folder, 'parent/place');
+    await mkdir(place, { recursive: true });
+    const mountOn = (at: string) => must(['mount', '-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', at], folder);
+    await mountOn(place);
+    try {
+      await mkdir(join(place, 'inner/folder'), { recursive: true });
+      const parent = { kind: 'bind', source: dirname(place), target: '/parent', readOnly: false } as const;
+      const mounted = { engine, holder: await engine.createHolder({ run, mounts: [parent] }) };
+      const target = { kind: 'api', ...mounted, path: '/parent/place', inParent: true } as const;
+      await mountOn(join(place, 'inner'));
+      await expect(putBack(source, target)).rejects.toThrow(/busy/);
+      await must(['umount', join(place, 'inner')], folder);
+      await putBack(source, target);
+      expect(await coarseListing(place)).toEqual(await coarseListing(few));
+    } finally {
+      await must(['umount', '--recursive', place], folder);
+    }
   });
 
   it('fills a volume from an archive of the engine’s own', async () => {

@@ -33,7 +33,7 @@ export const createHolderContainer = async (docker: Docker, request: HolderReque
         Target: mount.target,
         ReadOnly: mount.readOnly,
         ...(mount.kind === 'volume' ? { VolumeOptions: { NoCopy: true } } : {}),
-        ...(mount.alone === true ? { BindOptions: { Propagation: 'rslave', NonRecursive: true } } : {}),
+        ...(mount.ofEngine === true ? { BindOptions: { Propagation: 'rslave' } } : {}),
       })) as unknown as Docker.MountConfig,
     },
   });

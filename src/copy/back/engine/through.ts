@@ -1,15 +1,14 @@
 import { basename, dirname, join } from 'node:path';
 import { Readable } from 'node:stream';
 import { StackBackupError } from '../../../base/errors.ts';
-import { bareFile } from '../../../snapshot/entries/bare.ts';
 import { difference, sideBySide } from '../../../snapshot/entries/compare.ts';
 import { printable, type RecordEntry, readRecords, sortRecords } from '../../../snapshot/entries/records.ts';
 import { recordEntries } from '../../../snapshot/entries/write.ts';
-import { memberHead } from '../place/headers.ts';
 import { refused, stuck } from '../trouble.ts';
 import type { BackOptions, BackPlan, BackSource, Change } from '../types.ts';
 import type { LinkGroup } from '../wanted/links.ts';
 import type { Wanted } from '../wanted/wanted.ts';
+import { begun, emptied } from './empty.ts';
 import { type EngineTarget, presentIn } from './present.ts';
 import { archiveFor } from './stream.ts';
 
@@ -112,13 +111,6 @@ export const planThrough = async (
     .plan;
 };
 
-/** A file in the place of a folder: the engine removes that with all that is in it. */
-const away = (top: string): Buffer => memberHead('file', top, bareFile(Buffer.from(top)));
-
-/** The folder, until its own member comes: others may come before that. What is no folder makes room for it. */
-const begun = (top: string): Buffer =>
-  memberHead('dir', `${top}/`, { ...bareFile(Buffer.from(top)), type: 'dir', mode: 0o700 });
-
 /**
  * Fills what a holder mounts, through the engine, and reads it again. Nothing can be removed that way: where
  * something would have to be, all of it is made anew if its parent is mounted, else it rejects with `copy-failed` and
@@ -132,7 +124,8 @@ export const putThrough = async (
   options: BackOptions,
 ): Promise<BackPlan> => {
   const { name } = source.mount;
-  const { signal, onProgress } = options;
+  const { signal, onProgress, onChange: _, ...others } = options;
+  const quietly = { ...others, ...(signal && { signal }) };
   const plan = await planThrough(wanted, target, work, options, name);
   const isAnew = plan.removed > 0 && target.inParent === true;
   if (plan.removed > 0 && !isAnew)
@@ -144,11 +137,16 @@ export const putThrough = async (
         next: 'Make the volume anew, then restore again; or run the tool as root where the engine runs.',
       },
     );
-  if (plan.created + plan.replaced + plan.metadata === 0) return plan;
+  if (isAnew) {
+    const why = await emptied(target, signal);
+    // One that something is mounted on stays, with nothing in it: that is as good.
+    const again = why === undefined ? undefined : await planThrough(wanted, target, work, quietly, name);
+    if (again !== undefined && again.removed > 0) throw why;
+  }
+  if (plan.created + plan.replaced + plan.metadata === 0 && !isAnew) return plan;
   let bytes = 0;
   const archive = async function* () {
     const top = basename(target.path);
-    if (isAnew) yield away(top);
     if (target.inParent) yield begun(top);
     for await (const chunk of archiveFor(source, wanted, top, signal)) {
       bytes += chunk.length;

@@ -13,7 +13,7 @@ export const holderMount = (
   target: string,
 ): HolderRequest['mounts'][number] =>
   inPlace
-    ? { kind: 'bind', source: posix.dirname(source), target, readOnly: false, alone: true }
+    ? { kind: 'bind', source: posix.dirname(source), target, readOnly: false, ofEngine: true }
     : { kind, source: name, target, readOnly: false };
 
 /** Where the volume lies in a holder that mounts it as `holderMount` says. */
@@ -51,8 +51,8 @@ const mountingBoth = async (
 };
 
 /**
- * Makes sure, before anything is touched, that volumes that are to be emptied in their place lie where the engine
- * says: another disk that is mounted there cannot be taken away. Rejects with `restore-refused`.
+ * Makes sure, before anything is touched, that the folder that is to be emptied is the volume that containers see: a
+ * path of the engine may be one of another machine. Rejects with `restore-refused`.
  */
 export const assertEmptiable = async (
   engine: Engine,
@@ -67,7 +67,7 @@ export const assertEmptiable = async (
       let seen: Seen = 'unsteady';
       for (let looks = 0; looks < mostLooks && seen === 'unsteady'; looks++)
         seen = await look(engine, holder, at, put);
-      if (seen !== 'same') throw notThere(put.name, 'something else is mounted where it lies');
+      if (seen !== 'same') throw notThere(put.name, 'what lies where the engine says is something else');
     }
   } finally {
     await engine.removeHolders(run);
