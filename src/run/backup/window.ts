@@ -8,6 +8,7 @@ import type { OpenedRun } from '../course/open.ts';
 import { copyWarm, type Enter } from '../course/phase.ts';
 import type { Release } from '../quiet/early.ts';
 import { whileQuiet } from '../quiet/quiesce.ts';
+import { notedOrHung, notedSoon } from '../quiet/window/hung.ts';
 import type { Guardian } from '../recovery/guardian.ts';
 import { momentOf, type Run } from '../run.ts';
 import { copyAll, makeHolder, needsHolder, type Prepared } from '../stages/copy-stage.ts';
@@ -20,14 +21,15 @@ export const hookRun = ({ id, folder }: Run): HookRun => ({ id, folder });
 /** The window: what keeps services down once all are quiet. Nothing that can wait is done in it. */
 const inTheWindow =
   (run: Run, enter: Enter, prepared: Prepared) => async (quiet: RunContext, release: Release) => {
+    const { backups } = run.plan.instance;
     const consistent = momentOf(run);
-    await enter('while-stopped');
+    await notedOrHung(quiet, backups, () => enter('while-stopped'));
     await runHooks(quiet, run.plan, 'while-stopped', hookRun(run), run.hooks);
-    await enter('copying');
+    await notedOrHung(quiet, backups, () => enter('copying'));
     const copied = await whileAsking(askingIn(run, quiet), (context) =>
       copyAll(context, run.plan, run.folder, prepared, release),
     );
-    await enter('starting');
+    await notedSoon(() => enter('starting'));
     return { copied, consistent };
   };
 
@@ -54,12 +56,13 @@ export const copyWhileQuiet = async (
   const { plan, ledger, needs } = run;
   const context: RunContext = {
     ...run.context,
-    noteEnded: journal.noteEnded,
+    noteEnded: (id) => notedOrHung(run.context, plan.instance.backups, () => journal.noteEnded(id)),
     noteBack: journal.noteBack,
     noteReturn: journal.noteReturn,
     lastLook: (at, id, action) => askBeforeQuiet(askingIn(run, at), id, action),
   };
-  const early = { holds: await holdsIn(context, plan, needs), begin: () => journal.enter('starting') };
+  const begin = () => notedSoon(() => journal.enter('starting'));
+  const early = { holds: await holdsIn(context, plan, needs), begin };
   try {
     const holder = await makeHolder(context, plan, run.id);
     const warm = await copyWarm(run, enter, ahead);
