@@ -24,7 +24,7 @@ export interface PatientEngine extends Engine {
   isAway(): boolean;
 }
 
-/** After so long without an answer the engine is asked whether it is there at all, ms. */
+/** After so long without an answer the engine is asked whether it is there at all, ms; or after the limit, if less. */
 const slowMs = 10_000;
 
 const isTimeout = (error: unknown): boolean => error instanceof StackBackupError && error.code === 'timeout';
@@ -97,7 +97,7 @@ export const patientEngine = (engine: Engine, patience: Patience): PatientEngine
     const settled = new AbortController();
     const givenUp = Promise.withResolvers<never>();
     const watch = async (): Promise<void> => {
-      await waiter.wait(slowMs, settled.signal);
+      await waiter.wait(Math.min(slowMs, patience.limitMs), settled.signal);
       if (!(await waiter.untilAnswers())) givenUp.reject(waiter.why());
     };
     watch().catch(() => undefined); // the answer came first

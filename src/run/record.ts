@@ -126,7 +126,7 @@ export const closingEvents = (record: RunRecord): readonly EventBody[] => [
         next:
           record.restore?.data === 'half-restored'
             ? halfRestoredNext
-            : `Look into \`docker logs ${container}\`, put the cause right, then \`docker start ${container}\`.`,
+            : `Look into \`docker logs ${container}\`, put the cause right, then \`stack-backup recover\`, which starts it as it was, or \`docker start ${container}\`.`,
       }) as const,
   ),
   {

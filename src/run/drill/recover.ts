@@ -73,7 +73,7 @@ const recordOf = (
 export const recoverDrill = async (found: Found, tools: RecoveryTools): Promise<RunRecord> => {
   const { journal } = found;
   const { context, warnings, isClean } = await recoverRun(journal, tools, {
-    also: () => tools.engine.removeLabelled(labelOfDrill(journal.id)),
+    also: (engine) => engine.removeLabelled(labelOfDrill(journal.id)),
   });
   const line = lineOf(found, context.clock.now());
   if (isClean) {

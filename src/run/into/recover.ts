@@ -77,8 +77,8 @@ export const recoverInto = async (found: Found, tools: RecoveryTools): Promise<R
   const { journal } = found;
   let left: Left = 'not removed';
   const { context, warnings, isClean } = await recoverRun(journal, tools, {
-    also: async () => {
-      left = await clear(found, tools.engine);
+    also: async (engine) => {
+      left = await clear(found, engine);
     },
   });
   const finished = context.clock.now();

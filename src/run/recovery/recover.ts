@@ -54,7 +54,7 @@ export interface RecoveryTools {
 /** What a recovery is given besides. */
 interface WithIt {
   /** Removes what the run has left that only its kind knows of. */
-  readonly also?: () => Promise<void>;
+  readonly also?: (engine: Engine) => Promise<void>;
   /** Where the journal lies. */
   readonly found?: Pick<Found, 'backups' | 'path' | 'isOurs'>;
 }
@@ -155,7 +155,13 @@ export const recoverRun = async (
     await settleDeadLoads(journal, context, { local: tools.local, isOurs: found.isOurs, isWell });
   }
   let isClean = true;
-  const leftovers = [also, () => tools.engine.removeHolders(journal.id), () => removeTree(journal.folder)];
+  // Not the engine itself: who waits for it ten seconds does not wait for these longer.
+  const { engine } = context;
+  const leftovers = [
+    () => also(engine),
+    () => engine.removeHolders(journal.id),
+    () => removeTree(journal.folder),
+  ];
   for (const clean of leftovers)
     await clean().catch((error) => {
       isClean = false;

@@ -2,10 +2,16 @@ import { once } from 'node:events';
 import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
+import { Writable } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { systemClock } from '../../../src/base/clock.ts';
+import { lookForDead, recoverFound, tellFailures } from '../../../src/commands/session/dead-runs.ts';
 import { finishDead } from '../../../src/commands/session/finish-dead.ts';
 import type { World } from '../../../src/commands/session/session.ts';
+import { connectEngine } from '../../../src/docker/dockerode.ts';
+import type { Journal } from '../../../src/run/journal.ts';
 import { journalPath, journalsPath } from '../../../src/snapshot/layout.ts';
+import { hangingEngine } from '../../support/hanging-engine.ts';
 import { deadJournal } from '../../support/journal.ts';
 import { temporaryFolder } from '../../support/temporary.ts';
 import { runTool, spawnTool } from '../../support/tool.ts';
@@ -23,8 +29,21 @@ describe('recover, without an engine', () => {
   afterEach(() => rm(folder, { recursive: true, force: true }));
 
   const recover = (...args: readonly string[]) => runTool(['recover', ...args], { cwd: folder, env });
-  const leaveDead = async (): Promise<string> => {
-    const journal = deadJournal(backups);
+  /** A world that keeps what is said on standard error. */
+  const listening = () => {
+    const said: string[] = [];
+    const stderr = new Writable({
+      write: (chunk, _encoding, done) => {
+        said.push(String(chunk));
+        done();
+      },
+    });
+    const flags = { json: false, quiet: false, verbose: false, color: false };
+    const { signal } = new AbortController();
+    return { said, world: { flags, stderr, stdout: stderr, signal, clock: systemClock } as unknown as World };
+  };
+  const leaveDead = async (over: Partial<Journal> = {}): Promise<string> => {
+    const journal = deadJournal(backups, over);
     await mkdir(journalsPath(backups), { recursive: true });
     await writeFile(journalPath(backups, journal.id), JSON.stringify(journal));
     return journal.id;
@@ -97,10 +116,7 @@ describe('recover, without an engine', () => {
     await once(server, 'listening');
     const before = process.env.DOCKER_HOST;
     process.env.DOCKER_HOST = `unix://${socket}`;
-    const said: string[] = [];
-    const stderr = { write: (text: string) => said.push(text) };
-    const flags = { json: false, quiet: false, verbose: false, color: false };
-    const world = { flags, stderr, signal: new AbortController().signal } as unknown as World;
+    const { world, said } = listening();
     try {
       await finishDead(world, [backups], asked.signal);
     } finally {
@@ -111,6 +127,33 @@ describe('recover, without an engine', () => {
     }
     expect(said).toEqual([expect.stringContaining(id)]);
     expect(said[0]).toContain('the engine does not answer');
+    expect(await readdir(journalsPath(backups))).toEqual([`${id}.json`]);
+  });
+
+  it.each([
+    ['is looked at', 'GET /containers/a', 'could not be recovered'],
+    ['is started', 'POST /containers/a', 'could not be brought back'],
+    ['has been started', 'GET /containers/json', 'started after'],
+  ])('is given up for now when the engine hangs as a container %s', async (_moment, where, word) => {
+    const id = await leaveDead({ engine: { id: 'hanging', endpoint: '' } });
+    let hangs = false;
+    const stopped = {
+      ...{ Id: 'a', Name: '/shop-a-1', Config: {}, HostConfig: {}, Mounts: [] },
+      State: { Status: 'exited', StartedAt: deadJournal(backups).containers[0]?.startedAt },
+    };
+    await using hanging = await hangingEngine((call) => {
+      hangs ||= call.startsWith(where);
+      if (call === 'GET /_ping') return { status: hangs ? 503 : 200 };
+      if (hangs) return undefined;
+      return call.startsWith('GET /containers/a') ? { body: stopped } : { status: 204 };
+    });
+    const engine = await connectEngine(hanging.endpoint);
+    const { world, said } = listening();
+    const { dead } = await lookForDead([backups]);
+    const session = { world, engine, info: await engine.info() };
+    const { records, failures } = await recoverFound(session, dead, { asEvents: false, engineMs: 300 });
+    tellFailures(world, { records, failures });
+    expect(said.join('')).toContain(word);
     expect(await readdir(journalsPath(backups))).toEqual([`${id}.json`]);
   });
 });
