@@ -41,7 +41,7 @@ export const finishBackup = (run: Run, enter: Enter, kept: Kept): Promise<Manife
     end: async () => {
       await askFiles(askingIn(run, context), folder);
       await enter('publishing');
-      await confirmRunning(context, wayBackOf(plan, run.needs), run.ledger);
+      await confirmRunning(context, plan, wayBackOf(plan, run.needs), run.ledger);
       warnOverBudget(run);
       return { checks: answersOf({ plan, book: run.checks }), warnings: run.warnings };
     },

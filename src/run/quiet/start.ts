@@ -1,7 +1,9 @@
+import type { BackupPlan } from '../../plan/types.ts';
 import type { RunContext } from '../context.ts';
 import { isTouched } from './back/begin.ts';
 import { noteDown } from './back/down.ts';
 import { waitHealthy } from './back/health.ts';
+import { isRestless, whyDown } from './back/lasting.ts';
 import { bringOneBack } from './back/one.ts';
 import { defaultEngineMs, type PatientContext, patientContext } from './back/patience.ts';
 import { awaitServing } from './back/serving.ts';
@@ -105,16 +107,23 @@ export const bringBack = async (
   }
 };
 
-/** A last look at the end of a run: what was started and has ended again since is down, too. */
-export const confirmRunning = async (context: RunContext, way: WayBack, ledger: Ledger): Promise<void> => {
+/** A last look at the end of a run: what was started and has ended again since, or ends all the time, is down, too. */
+export const confirmRunning = async (
+  context: RunContext,
+  plan: Pick<BackupPlan, 'stack'>,
+  way: WayBack,
+  ledger: Ledger,
+): Promise<void> => {
+  const restless = plan.stack.containers.filter(({ details }) => isRestless(details)).map(({ id }) => id);
   const patient = patientContext(context, defaultEngineMs);
-  for (const entry of ledger.values()) {
-    if (entry.backAt === undefined || entry.down !== undefined) continue;
+  const look = async (entry: LedgerEntry): Promise<void> => {
+    if (entry.backAt === undefined || entry.down !== undefined) return;
     try {
-      const { state, exitCode } = await patient.engine.inspect(entry.container.id);
-      if (state === 'exited' || state === 'dead') entry.down = `it ended again with exit code ${exitCode}`;
+      const why = await whyDown(patient, entry, restless.includes(entry.container.id));
+      if (why !== undefined) entry.down = why;
     } catch (error) {
       await noteDown(patient, way, entry, error);
     }
-  }
+  };
+  await Promise.all([...ledger.values()].map(look));
 };

@@ -44,7 +44,7 @@ const endOf = async (restoring: Restoring): Promise<StackBackupError | undefined
   const { run, opened, state } = restoring;
   try {
     await work(restoring);
-    await confirmRunning(run.context, wayBackOf(run.plan, run.needs), run.ledger);
+    await confirmRunning(run.context, run.plan, wayBackOf(run.plan, run.needs), run.ledger);
     await settleLoaded(restoring);
     return undefined;
   } catch (thrown) {
