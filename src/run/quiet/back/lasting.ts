@@ -50,7 +50,7 @@ const watched = async (
 };
 
 /** Restarted so often before the run, it was one that comes and goes then, too. */
-const restlessCount = 5;
+const restlessCount = 3;
 
 export const isRestless = ({ restartCount }: Pick<ContainerDetails, 'restartCount'>): boolean =>
   restartCount >= restlessCount;
