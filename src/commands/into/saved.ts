@@ -7,7 +7,7 @@ import { composeName, wholeName } from '../../snapshot/layout.ts';
 import { otherFiles } from '../../stack/model/others.ts';
 
 /** Bytes; longer ones are no compose file. */
-const longest = 16 * 1024 * 1024;
+const longest = 4 * 1024 * 1024;
 
 /**
  * The compose files as they were when the snapshot was made, in Compose's order; where they name others, all as
@@ -45,7 +45,7 @@ const textOf = async (folder: string, file: string): Promise<string> => {
 const assertAlone = async (folder: string, files: readonly string[]): Promise<void> => {
   for (const file of files) {
     const others = otherFiles(await textOf(folder, file));
-    if (others === undefined) throw refused(file, 'it cannot be read as YAML');
+    if (others === undefined) throw refused(file, 'it cannot be read as YAML, or is very long');
     if (others.length > 0) throw refused(file, `it names files outside of itself: ${others.join(', ')}`);
   }
 };

@@ -27,19 +27,34 @@ const ofDocument = (document: Json): readonly string[] => {
   return [...pathsIn(document.include), ...services.flatMap(ofService)];
 };
 
-/** A file names no more by aliases than this; what is made to grow is not unfolded. */
-const mostAliases = 100;
+/** Aliases of aliases unfold without an end; so many are those of a very large file. */
+const mostAliases = 10_000;
+/** Characters. Of longer YAML the parser can be made to take gigabytes, and minutes; JSON is read by another one. */
+const longestYaml = 64 * 1024;
+
+/** All documents of a text. Throws where it is neither JSON nor YAML. */
+const documentsIn = (text: string): readonly Json[] => {
+  if (/^\s*\{/.test(text))
+    try {
+      return [JSON.parse(text)];
+    } catch {
+      // It may still be YAML.
+    }
+  if (text.length > longestYaml) throw new Error('it is too long');
+  // Compose takes no key twice: which one counts is its affair.
+  const documents = parseAllDocuments(text, { merge: true, uniqueKeys: false, logLevel: 'error' });
+  if (!Array.isArray(documents)) return [];
+  for (const { errors } of documents) if (errors[0] !== undefined) throw errors[0];
+  return documents.map((one) => one.toJS({ maxAliasCount: mostAliases }));
+};
 
 /**
  * The files that Compose opens when it reads a compose file with this text: what it includes and extends, and
- * files of labels. Undefined when it cannot be told, because the text cannot be read as YAML. Pure.
+ * files of labels. Undefined when it cannot be told, because the text is no YAML that can be read here. Pure.
  */
 export const otherFiles = (text: string): readonly string[] | undefined => {
   try {
-    const documents = parseAllDocuments(text, { merge: true, logLevel: 'error' });
-    if (!Array.isArray(documents)) return [];
-    if (documents.some(({ errors }) => errors.length > 0)) return undefined;
-    return documents.flatMap((one) => ofDocument(one.toJS({ maxAliasCount: mostAliases })));
+    return documentsIn(text).flatMap(ofDocument);
   } catch {
     return undefined;
   }

@@ -16,11 +16,14 @@ describe('the files that a compose file names', () => {
     ['', []],
   ])('%s', (text, files) => expect(otherFiles(text)).toEqual(files));
 
-  it('are unknown where it is no YAML, or unfolds without end', () => {
+  it('are unknown where it is no YAML, is very long, or unfolds without end', () => {
     expect(otherFiles('a: [')).toBeUndefined();
-    expect(otherFiles('include: a\ninclude: b')).toBeUndefined();
+    expect(otherFiles(`${'a: b\n'.repeat(60_000)}include: c`)).toBeUndefined();
+    expect(otherFiles(`{"a": "${'b'.repeat(300_000)}", "include": "c"}`)).toEqual(['c']);
     const level = (at: number) => `a${at}: &a${at} [${`*a${at - 1},`.repeat(9)}]`;
     const bomb = ['a0: &a0 [x]', ...[1, 2, 3, 4, 5, 6, 7, 8, 9].map(level)].join('\n');
     expect(otherFiles(bomb)).toBeUndefined();
+    const many = `x: &x { init: true }\nservices: {${Array.from({ length: 500 }, (_, at) => ` s${at}: { <<: *x }`)} }`;
+    expect(otherFiles(many)).toEqual([]);
   });
 });
