@@ -11,6 +11,7 @@ import {
   leftoversIn,
   newestManifest,
   snapshotsIn,
+  unwired,
   writeConfig,
 } from '../support/backups.ts';
 import { docker } from '../support/containers.ts';
@@ -32,23 +33,23 @@ const book = bookOf('early');
 
 /**
  * `db` ← `app`, which also reads what `slow` writes · `slow` ← `after` · `frozen` writes to db's volume ·
- * `needy` ends when it does not find `slow`, but says so nowhere. The copy of slow's volume lasts until the
+ * `needy` ends when it does not find `slow` in their network, but says so nowhere. The copy of slow's volume lasts until the
  * test lets it go: the `cp` of this run waits at a gate for it.
  */
 const services = {
-  db: idle({
+  db: unwired({
     restart: 'always',
     volumes: ['db:/data'],
     healthcheck: { test: ['CMD', 'test', '-e', '/data'], interval: '700ms', timeout: '10s', retries: 20 },
   }),
-  app: idle({
+  app: unwired({
     restart: 'unless-stopped',
     depends_on: { db: { condition: 'service_healthy' } },
     volumes: ['app:/data', 'slow:/slow:ro'],
   }),
   slow: idle({ volumes: ['slow:/data'] }),
-  after: idle({ depends_on: ['slow'] }),
-  frozen: idle({ volumes: ['db:/data'] }),
+  after: unwired({ depends_on: ['slow'] }),
+  frozen: unwired({ volumes: ['db:/data'] }),
   needy: idle({
     command: ['sh', '-c', 'getent hosts slow || exit 7; trap "exit 0" TERM; sleep infinity & wait'],
   }),

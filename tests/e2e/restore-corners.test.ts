@@ -7,11 +7,11 @@ import { basename, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
   composeText,
-  idle,
   lasting,
   lastRun,
   leftoversIn,
   snapshotsIn,
+  unwired,
   writeConfig,
 } from '../support/backups.ts';
 import { builtProgram } from '../support/built.ts';
@@ -22,10 +22,10 @@ import { until } from '../support/until.ts';
 
 /** `one` and `two` share a volume, and so does somebody else; `three` has a folder, `four` a small disk. */
 const services = {
-  one: idle({ volumes: ['shared:/shared', 'own:/own'], restart: 'always' }),
-  two: idle({ volumes: ['shared:/shared', 'private:/private'] }),
-  three: idle({ volumes: ['./bound:/bound'] }),
-  four: idle({ volumes: ['./small:/small'] }),
+  one: unwired({ volumes: ['shared:/shared', 'own:/own'], restart: 'always' }),
+  two: unwired({ volumes: ['shared:/shared', 'private:/private'] }),
+  three: unwired({ volumes: ['./bound:/bound'] }),
+  four: unwired({ volumes: ['./small:/small'] }),
 };
 
 describe('a restore', { timeout: 180_000 }, () => {
