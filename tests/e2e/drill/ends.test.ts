@@ -20,11 +20,6 @@ const services = {
     volumes: ['data:/data', '/scratch', './one.conf:/one.conf'],
   }),
 };
-/** Nobody looks at its health: it has to run. */
-const soon = idle({
-  environment: { MODE: 'live' },
-  command: ['sh', '-c', 'trap "exit 0" TERM; while sleep 1; do [ "$$MODE" != drill ] || exit 7; done'],
-});
 const never = { environment: { it: { MODE: 'drill' } } };
 
 /** As somebody does who takes a snapshot elsewhere, with all its times and owners. */
@@ -48,7 +43,7 @@ describe('a drill that does not come to a good end', () => {
   const tool = (...args: readonly string[]) => runTool(args, { cwd: stack.folder, ...patience });
 
   beforeAll(async () => {
-    stack = await scratchStack(composeText({ ...services, soon }, { volumes: { data: {} } }), {
+    stack = await scratchStack(composeText(services, { volumes: { data: {} } }), {
       files: { 'one.conf': 'a single file' },
     });
     backups = join(stack.folder, 'backups');
@@ -71,15 +66,6 @@ describe('a drill that does not come to a good end', () => {
     expect(said.failures[0]?.message).toMatch(/it was healthy before/);
     expect(await leftBy(said.run, backups)).toEqual(clean);
     expect((await drillsIn(backups)).at(-1)).toMatchObject({ run: said.run, outcome: 'failed' });
-  });
-
-  it('must not take for well what ends as soon as it has begun', async () => {
-    await configure({ environment: { soon: { MODE: 'drill' } } });
-    const ended = await tool('drill', 'it', '--json');
-    expect(ended.exitCode).toBe(6);
-    expect((JSON.parse(ended.stdout) as DrillJson).failures).toMatchObject([
-      { kind: 'health', about: 'soon', message: expect.stringMatching(/is exited with exit code 7/) },
-    ]);
   });
 
   it('must remove everything after Ctrl-C', async () => {
@@ -161,7 +147,7 @@ describe('a drill that does not come to a good end', () => {
     const sha256 = createHash('sha256').update(JSON.stringify(model)).digest('hex');
     const line = /^[0-9a-f]{64}(?= {2}compose\/model\.json$)/m;
     await rewriteSums(elsewhere, Buffer.from(sums.replace(line, sha256)));
-    await configure({ secrets: 'all', leave_out: ['soon'] });
+    await configure({ secrets: 'all' });
     const ended = await tool('drill', elsewhere, '--keep', '--json');
     expect(ended, ended.stderr).toMatchObject({ exitCode: 0 });
     const { run: id, observations } = JSON.parse(ended.stdout) as DrillJson;
