@@ -26,6 +26,12 @@ const services = {
 };
 const hook = { kind: 'sqlite', service: 'db', path: '/data/folder/app.db', backup: true };
 
+/** As on a machine that has nothing under the paths of the engine. */
+const elsewhere = [
+  ...['unshare', '--mount', 'sh', '-c'],
+  ...['mount -t tmpfs tmpfs "$(docker info --format "{{.DockerRootDir}}")" && exec "$@"', 'sh'],
+];
+
 /** The engine here is this machine's, under an address that does not say so: no path of it counts as written here. */
 describe('a restore into a volume that only the engine reaches', { timeout: 180_000 }, () => {
   let stack: ScratchStack;
@@ -36,7 +42,7 @@ describe('a restore into a volume that only the engine reaches', { timeout: 180_
   let before: ReturnType<typeof lasting>;
 
   const tool = (...args: readonly string[]): Promise<ToolResult> =>
-    runTool(args, { cwd: stack.folder, env: engine.env });
+    runTool(args, { cwd: stack.folder, env: engine.env, through: elsewhere });
   const state = async () => [await coarseListing(data), await contents(data)];
   const rows = async (): Promise<readonly unknown[]> => {
     // Opening it would carry its log over: what is looked at is a copy.

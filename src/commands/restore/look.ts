@@ -166,9 +166,10 @@ export const lookAround = async (
 
 /** A snapshot, or all of them, must not lie in what is overwritten. */
 const assertApart = async ({ folder, instance, putBacks }: RestorePlan): Promise<void> => {
-  for (const { name, source } of putBacks)
+  // Through the engine it is a path of another machine, or one that nobody can look into from here.
+  for (const { name, source, method } of putBacks)
     for (const inner of [folder, instance.backups])
-      if (source !== '' && (await isInside(inner, source)))
+      if (method === 'host' && source !== '' && (await isInside(inner, source)))
         throw new StackBackupError(
           'restore-refused',
           `${inner} lies inside ${name}, which would be overwritten`,

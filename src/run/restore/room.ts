@@ -24,11 +24,13 @@ const short = (where: string, has: string, needs: string): StackBackupError =>
 
 /**
  * Enough bytes and inodes where data is put back, as far as they can be seen from here. Rejects with
- * `space-short`. What is put back in part, or into a volume that is yet to be made, is tried, and rolled back
+ * `space-short`. What is put back in part, through the engine, or into a volume that is yet to be made, is tried, and rolled back
  * when it does not fit.
  */
 export const assertRoom = async (plan: RestorePlan): Promise<void> => {
-  const whole = plan.putBacks.filter(({ source, paths }) => source !== '' && paths === undefined);
+  const whole = plan.putBacks.filter(
+    ({ source, paths, method }) => method === 'host' && source !== '' && paths === undefined,
+  );
   const disks = new Map<number, { where: string; bytes: number; inodes: number }>();
   for (const put of whole) {
     const { device, bytes: free } = await freeSpace(put.source);

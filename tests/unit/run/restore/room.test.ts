@@ -4,7 +4,7 @@ import { planRestore } from '../../../../src/plan/restore/plan.ts';
 import { assertRoom } from '../../../../src/run/restore/room.ts';
 import type { ManifestMount } from '../../../../src/snapshot/types.ts';
 import { everything, factsOf, manifestMount } from '../../../support/restore-facts.ts';
-import { bindMount, stackFrom } from '../../../support/stack-builder.ts';
+import { bindMount, stackFrom, volumeMount } from '../../../support/stack-builder.ts';
 import { temporaryFolder } from '../../../support/temporary.ts';
 
 const petabyte = 1e15;
@@ -33,6 +33,15 @@ describe('the room that a restore needs', () => {
   it('must be told to be short of bytes, or of inodes, before anything is touched', async () => {
     await expect(roomFor({ bytes: petabyte })).rejects.toMatchObject({ code: 'space-short' });
     await expect(roomFor({ entries: petabyte })).rejects.toThrow(/inodes/);
+  });
+
+  it('is not looked for where only the engine writes: its paths are another machine’s', async () => {
+    const stack = stackFrom([{ id: 'app', mounts: [volumeMount('shop_data', '/data')] }]);
+    const mount = manifestMount({ name: 'shop_data', bytes: petabyte }, ['app', '/data']);
+    const facts = factsOf(stack, [mount], { writable: new Set() });
+    const plan = planRestore(facts, everything, { sizes: new Map(), before: undefined });
+    expect(plan.putBacks).toMatchObject([{ isInPlace: true, source: expect.stringMatching(/./) }]);
+    await assertRoom(plan);
   });
 
   it('counts what is there now as free again', async () => {
