@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
@@ -14,19 +14,23 @@ export interface Endpoint {
 
 const defaultSocket = 'unix:///var/run/docker.sock';
 
-const tlsFiles = (folder: string): Pick<DockerOptions, 'ca' | 'cert' | 'key'> => ({
-  ca: readFileSync(join(folder, 'ca.pem')),
-  cert: readFileSync(join(folder, 'cert.pem')),
-  key: readFileSync(join(folder, 'key.pem')),
-});
+/** Those of the files that are there: without its own certificate a client may do, too. */
+const tlsFiles = (folder: string): Pick<DockerOptions, 'ca' | 'cert' | 'key'> =>
+  Object.fromEntries(
+    ['ca', 'cert', 'key'].flatMap((name) => {
+      const file = join(folder, `${name}.pem`);
+      return existsSync(file) ? [[name, readFileSync(file)]] : [];
+    }),
+  );
 
 const optionsFor = (address: string, tlsFolder: string | undefined): DockerOptions => {
   if (address.startsWith('unix://')) return { socketPath: address.slice('unix://'.length) };
   const url = new URL(address);
+  const host = url.hostname.replace(/^\[(.*)\]$/, '$1'); // of IPv6
   if (url.protocol === 'ssh:')
     return {
       protocol: 'ssh',
-      host: url.hostname,
+      host,
       port: Number(url.port || 22),
       username: url.username || 'root',
       sshOptions: { agent: process.env.SSH_AUTH_SOCK ?? '' },
@@ -34,7 +38,7 @@ const optionsFor = (address: string, tlsFolder: string | undefined): DockerOptio
   const tls = tlsFolder !== undefined;
   return {
     protocol: tls ? 'https' : 'http',
-    host: url.hostname,
+    host,
     port: Number(url.port || (tls ? 2376 : 2375)),
     ...(tls ? tlsFiles(tlsFolder) : {}),
   };
@@ -54,30 +58,58 @@ const mayHaveContext = async (env: NodeJS.ProcessEnv): Promise<boolean> => {
   }
 };
 
-/** The address of the CLI's current context; the default socket when there is no docker CLI to ask. */
-const contextAddress = async (env: NodeJS.ProcessEnv): Promise<string> => {
-  if (!(await mayHaveContext(env))) return defaultSocket;
+interface Place {
+  readonly address: string;
+  /** Folder of the certificates. */
+  readonly tlsFolder?: string;
+}
+
+const atDefault: Place = { address: defaultSocket };
+
+/** The CLI's current context, with what it keeps for TLS; the default socket when there is no docker CLI to ask. */
+const contextPlace = async (env: NodeJS.ProcessEnv): Promise<Place> => {
+  if (!(await mayHaveContext(env))) return atDefault;
+  const { DOCKER_CONTEXT = '', DOCKER_CONFIG = '' } = env;
+  const ask = [
+    'docker',
+    'context',
+    'inspect',
+    '--format',
+    '{{.Endpoints.docker.Host}}\n{{.Storage.TLSPath}}',
+  ];
   try {
-    const asked = await run(['docker', 'context', 'inspect', '--format', '{{.Endpoints.docker.Host}}'], {
-      timeoutMs: 10_000,
-    });
-    const address = asked.stdout.toString('utf8').trim();
-    return asked.exitCode === 0 && address !== '' ? address : defaultSocket;
+    const asked = await run(ask, { timeoutMs: 10_000, env: { DOCKER_CONTEXT, DOCKER_CONFIG } });
+    // Another engine than the one that was meant must not be taken instead.
+    if (asked.exitCode !== 0)
+      throw new StackBackupError(
+        'engine-unreachable',
+        `the docker context cannot be used: ${asked.stderr.trim().split('\n').at(-1) ?? ''}`,
+        { next: 'See `docker context ls`, and what DOCKER_CONTEXT or the docker configuration names.' },
+      );
+    const [address = '', tlsPath = ''] = asked.stdout.toString('utf8').trim().split('\n');
+    const tlsFolder = join(tlsPath, 'docker');
+    return address === ''
+      ? atDefault
+      : { address, ...(tlsPath !== '' && existsSync(tlsFolder) ? { tlsFolder } : {}) };
   } catch (error) {
-    if (error instanceof StackBackupError && error.code === 'tool-missing') return defaultSocket;
+    if (error instanceof StackBackupError && error.code === 'tool-missing') return atDefault;
     throw error;
   }
 };
+
+/** What DOCKER_HOST says, with the certificates that its own variables name. */
+const hostPlace = (address: string, env: NodeJS.ProcessEnv): Place => ({
+  address,
+  ...(env.DOCKER_TLS_VERIFY ? { tlsFolder: env.DOCKER_CERT_PATH || join(homedir(), '.docker') } : {}),
+});
 
 /**
  * Finds the engine as the docker CLI does: DOCKER_HOST, else the current context, else the default socket.
  * dockerode knows nothing of contexts, so they are resolved here.
  */
 export const resolveEndpoint = async (env: NodeJS.ProcessEnv = process.env): Promise<Endpoint> => {
-  const address = env.DOCKER_HOST || (await contextAddress(env));
+  const { address, tlsFolder } = env.DOCKER_HOST ? hostPlace(env.DOCKER_HOST, env) : await contextPlace(env);
   try {
-    const verify = env.DOCKER_TLS_VERIFY !== undefined && env.DOCKER_TLS_VERIFY !== '';
-    const tlsFolder = verify ? env.DOCKER_CERT_PATH || join(homedir(), '.docker') : undefined;
     return { address, options: optionsFor(address, tlsFolder) };
   } catch (error) {
     throw new StackBackupError('engine-unreachable', `the engine's address ${address} cannot be used`, {

@@ -1,16 +1,20 @@
+import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PassThrough, Readable, Writable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { removeTree } from '../../src/base/disk.ts';
 import { run } from '../../src/base/process.ts';
 import { memberHead } from '../../src/copy/back/place/headers.ts';
 import { connectEngine } from '../../src/docker/dockerode.ts';
+import { resolveEndpoint } from '../../src/docker/endpoint.ts';
 import type { Engine } from '../../src/docker/engine.ts';
 import { bareFile } from '../../src/snapshot/entries/bare.ts';
 import { docker, randomName, startContainer } from '../support/containers.ts';
 import { type ScratchStack, scratchStack } from '../support/scratch.ts';
+import { temporaryFolder } from '../support/temporary.ts';
 import { until } from '../support/until.ts';
 
 const text = async (stream: Readable): Promise<string> => (await stream.map(String).toArray()).join('');
@@ -25,6 +29,40 @@ const said = async (engine: Engine, id: string, command: readonly string[], stdi
   ]);
   return { exitCode, out, err };
 };
+
+describe('the docker context', () => {
+  /** A folder of the CLI's configuration with one context. */
+  const contextNamed = async (name: string, host: string): Promise<string> => {
+    const folder = await temporaryFolder('context');
+    const id = createHash('sha256').update(name).digest('hex');
+    const [meta, tls] = [join(folder, 'contexts/meta', id), join(folder, 'contexts/tls', id, 'docker')];
+    for (const one of [meta, tls]) await mkdir(one, { recursive: true });
+    const context = { Name: name, Metadata: {}, Endpoints: { docker: { Host: host } } };
+    await writeFile(join(meta, 'meta.json'), JSON.stringify(context));
+    await writeFile(join(tls, 'ca.pem'), 'of the context');
+    return folder;
+  };
+
+  it('says where the engine is, with the certificates that it keeps', async () => {
+    const DOCKER_CONFIG = await contextNamed('far', 'tcp://10.1.2.3:2376');
+    const { address, options } = await resolveEndpoint({ DOCKER_CONFIG, DOCKER_CONTEXT: 'far' });
+    expect(address).toBe('tcp://10.1.2.3:2376');
+    expect(options).toEqual({
+      ...{ protocol: 'https', host: '10.1.2.3', port: 2376 },
+      ca: Buffer.from('of the context'),
+    });
+    await removeTree(DOCKER_CONFIG);
+  });
+
+  it('is an error when there is none of that name: another engine than the one that was meant is none', async () => {
+    const DOCKER_CONFIG = await contextNamed('far', 'tcp://10.1.2.3:2376');
+    await expect(resolveEndpoint({ DOCKER_CONFIG, DOCKER_CONTEXT: 'fra' })).rejects.toMatchObject({
+      code: 'engine-unreachable',
+      message: expect.stringContaining('"fra"'),
+    });
+    await removeTree(DOCKER_CONFIG);
+  });
+});
 
 describe('the engine', () => {
   let engine: Engine;

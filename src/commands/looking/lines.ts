@@ -34,8 +34,12 @@ const rights = (mode: number): string => {
     .join('');
 };
 
-const momentOf = (ns: bigint, timezone: string): string =>
-  formatMoment(new Date(Number(ns / 1_000_000n)).toISOString(), timezone);
+/** File systems keep times far beyond those of a calendar (the year 275,760): of these the seconds since 1970. */
+const momentOf = (ns: bigint, timezone: string): string => {
+  const moment = new Date(Number(ns / 1_000_000n));
+  if (Number.isNaN(moment.getTime())) return `@${ns / 1_000_000_000n}`;
+  return formatMoment(moment.toISOString(), timezone);
+};
 
 /** A line like those of `ls -l`, with numbers for owners: `-rw-r----- 999:999  1.2 kB  2026-11-21 …  name`. */
 export const entryLine = (entry: RecordEntry, name: string, timezone: string): string => {
