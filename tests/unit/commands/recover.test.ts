@@ -135,7 +135,6 @@ describe('recover, without an engine', () => {
     ['is started', 'POST /containers/a', 'could not be brought back'],
     ['has been started', 'GET /containers/json', 'started after'],
   ])('is given up for now when the engine hangs as a container %s', async (_moment, where, word) => {
-    const id = await leaveDead({ engine: { id: 'hanging', endpoint: '' } });
     let hangs = false;
     const stopped = {
       ...{ Id: 'a', Name: '/shop-a-1', Config: {}, HostConfig: {}, Mounts: [] },
@@ -147,6 +146,7 @@ describe('recover, without an engine', () => {
       if (hangs) return undefined;
       return call.startsWith('GET /containers/a') ? { body: stopped } : { status: 204 };
     });
+    const id = await leaveDead({ engine: { id: hanging.id, endpoint: '' } });
     const engine = await connectEngine(hanging.endpoint);
     const { world, said } = listening();
     const { dead } = await lookForDead([backups]);
