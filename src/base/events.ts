@@ -33,7 +33,7 @@ export type Phase =
 export type Outcome = 'complete' | 'complete-with-warnings' | 'failed' | 'services-down' | 'interrupted';
 
 /** What became of the data that a restore was to overwrite. */
-export type DataState = 'untouched' | 'restored' | 'rolled-back' | 'half-restored';
+export type DataState = 'untouched' | 'restored' | 'rolled-back' | 'half-restored' | 'as-is';
 
 /**
  * What a run tells its listeners. Times are milliseconds, sizes are bytes. The run stamps `at` (ISO 8601)

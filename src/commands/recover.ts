@@ -1,5 +1,5 @@
 import type { Duration } from '../base/duration.ts';
-import { messageOf } from '../base/errors.ts';
+import { messageOf, StackBackupError } from '../base/errors.ts';
 import type { Waiting } from '../base/lock.ts';
 import { printable } from '../base/text/printable.ts';
 import { afterMs } from '../base/wait/heed.ts';
@@ -8,6 +8,7 @@ import type { Engine } from '../docker/engine.ts';
 import type { RunRecord } from '../run/record.ts';
 import type { Found } from '../run/recovery/journals.ts';
 import { engineWhenReady } from '../run/recovery/ready.ts';
+import { isHalfRestored } from '../run/recovery/recover.ts';
 import { backupsFolders } from './session/backups.ts';
 import {
   leftBy,
@@ -26,6 +27,8 @@ export interface RecoverFlags {
   readonly waitForEngine: Duration;
   /** How long somebody else who is at the same work is waited for, ms. */
   readonly wait: Duration;
+  /** The restore of which the data, left half-way, is taken as it stands. */
+  readonly asIs?: string;
 }
 
 const engineOf = (world: World, waitMs: Duration): Promise<Engine> =>
@@ -66,6 +69,18 @@ const codeOf = (world: World, { records, failures }: Recoveries, isAllUsable: bo
       : [exitCode.warnings]),
   ]);
 
+/** Rejects with `usage` where `--as-is` names none of the runs that it can be meant for. */
+const assertHalf = (asIs: string | undefined, dead: readonly Found[]): void => {
+  const half = dead.flatMap(({ journal }) => (isHalfRestored(journal) ? [journal.id] : []));
+  if (asIs === undefined || half.includes(asIs)) return;
+  throw new StackBackupError('usage', `there is no restore ${asIs} whose data is half restored`, {
+    next:
+      half.length === 0
+        ? 'Leave --as-is out: no data is half restored.'
+        : `Those there are: ${half.join(', ')}.`,
+  });
+};
+
 /**
  * `stack-backup recover`: brings back what dead runs left down. It asks no engine when there is nothing to
  * recover. Resolves with 0 when all is well, 3 with warnings (also for a journal that cannot be used), 4 when
@@ -78,6 +93,7 @@ export const recover = async (world: World, flags: RecoverFlags): Promise<number
     if (!world.flags.quiet && !world.flags.json) world.stdout.write('nothing to recover\n');
     return unusable.length > 0 ? exitCode.warnings : exitCode.done;
   };
+  assertHalf(flags.asIs, dead);
   if (dead.length === 0) return nothing();
   const engine = await engineOf(world, flags.waitForEngine);
   const info = await engine.info();
@@ -90,7 +106,11 @@ export const recover = async (world: World, flags: RecoverFlags): Promise<number
     return unusable.length > 0 ? exitCode.warnings : exitCode.done;
   }
   const waiting: Waiting = { limitMs: flags.wait, signal: world.signal };
-  const recoveries = await recoverFound({ world, engine, info }, ours, { asEvents: true, waiting });
+  const recoveries = await recoverFound({ world, engine, info }, ours, {
+    asEvents: true,
+    waiting,
+    asIs: flags.asIs,
+  });
   tellResult(world, recoveries, ours);
   world.signal.throwIfAborted();
   return codeOf(world, recoveries, unusable.length === 0);

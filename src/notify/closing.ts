@@ -22,6 +22,7 @@ const restoreFacts = (
     restored: `restored from ${from}`,
     'rolled-back': `NOT restored from ${from}, data as before`,
     untouched: `NOT restored from ${from}, nothing was touched`,
+    'as-is': `NOT restored from ${from}, data taken as it stands`,
     'half-restored': `HALF RESTORED from ${from}, what uses the data stays down`,
   } as const;
   return [...isDown, words[data], downtime(event), total, ...safety];

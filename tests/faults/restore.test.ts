@@ -204,6 +204,10 @@ describe('a restore that is broken off', () => {
     expect(await docker('volume', 'ls', '--quiet', '--filter', `name=${run}`)).toBe('');
   });
 
+  const states = async (): Promise<readonly string[]> =>
+    (await stack.ps()).map(({ service, state }) => `${service} ${state}`).toSorted();
+  const down = ['app exited', 'db exited', 'ice exited', 'off exited'];
+
   it('must keep everything down, and say so, while the data can be brought to neither end', async () => {
     await using running = await halfWay('--no-safety');
     await killBoth(running);
@@ -213,16 +217,32 @@ describe('a restore that is broken off', () => {
     expect(recovered.exitCode).toBe(4);
     expect(recovered.stderr).toMatch(/half restored/);
     expect(recovered.stderr).toMatch(/Do not start it by hand/);
-    const states = (await stack.ps()).map(({ service, state }) => `${service} ${state}`);
-    expect(states.toSorted()).toEqual(['app exited', 'db exited', 'ice exited', 'off exited']);
+    expect(await states()).toEqual(down);
     expect(await versions()).toEqual(['old', 'new']);
     // Nor does any later command start them; it is tried again, in vain.
     expect((await runTool(['box'], { cwd: stack.folder })).exitCode).toBe(4);
-    expect((await lastRun(backups)).outcome).not.toBe('complete');
+    const { run, outcome } = await lastRun(backups);
+    expect(outcome).not.toBe('complete');
+    expect((await runTool(['recover', '--as-is', 'box'], { cwd: stack.folder })).exitCode).toBe(2);
+    expect(await states()).toEqual(down);
     await rename(away, here);
     const again = await runTool(['recover'], { cwd: stack.folder });
     expect(again.exitCode, again.stderr).toBe(0);
     await expectSettled('restored', 'old');
     book.survived('restore: neither the old data nor the new can be had', [{}]);
+    expect(run).toBe((await lastRun(backups)).run);
+  });
+
+  it('must start what ran on the data as it stands, when that is what somebody wants', async () => {
+    await using running = await halfWay('--no-safety');
+    await killBoth(running);
+    const [journal = ''] = await readdir(journalsPath(backups));
+    const run = journal.replace(/\.json$/, '');
+    const recovered = await runTool(['recover', '--as-is', run], { cwd: stack.folder });
+    expect(recovered, recovered.stderr).toMatchObject({ exitCode: 3 });
+    expect(await versions()).toEqual(['old', 'new']);
+    expect(lasting(await stack.ps())).toEqual(lasting(before));
+    expect(await leftoversIn(backups)).toEqual([]);
+    expect(await lastRun(backups)).toMatchObject({ run, outcome: 'failed', restore: { data: 'as-is' } });
   });
 });

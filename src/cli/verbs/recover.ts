@@ -5,6 +5,13 @@ import type { World } from '../../commands/session/session.ts';
 import { common, durationOf, wait } from '../options.ts';
 import type { RawFlags, Verb } from '../types.ts';
 
+interface RecoverArguments extends RawFlags {
+  readonly dryRun?: boolean;
+  readonly waitForEngine: Duration;
+  readonly wait: Duration;
+  readonly asIs?: string;
+}
+
 export const recoverVerb: Verb = (program, ended) =>
   common(program.command('recover'))
     .description(
@@ -21,7 +28,11 @@ export const recoverVerb: Verb = (program, ended) =>
         .default(0, 'not at all'),
     )
     .addOption(wait())
-    .action((given: RawFlags & { dryRun?: boolean; waitForEngine: Duration; wait: Duration }) => {
+    .option(
+      '--as-is <run>',
+      'start what ran on the data that this restore has left half-way, as it stands: put it right first',
+    )
+    .action((given: RecoverArguments) => {
       withoutSuspension();
       const work = async (world: World): Promise<number> => {
         const { recover } = await import('../../commands/recover.ts');

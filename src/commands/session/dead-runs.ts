@@ -106,6 +106,8 @@ export interface RecoverOptions {
   readonly waiting?: Waiting;
   /** How long an engine that goes away meanwhile is waited for, ms; as long as a run does unless told. */
   readonly engineMs?: Duration;
+  /** The restore of which the data is taken as it stands. */
+  readonly asIs?: string | undefined;
 }
 
 /** What became of the dead runs that were found. */
@@ -140,7 +142,7 @@ const listening = async <T>(
 export const recoverFound = async (
   { world, engine, info }: { readonly world: World; readonly engine: Engine; readonly info: EngineInfo },
   dead: readonly Found[],
-  { asEvents, waiting, engineMs }: RecoverOptions,
+  { asEvents, waiting, engineMs, asIs }: RecoverOptions,
 ): Promise<Recoveries> => {
   using _ = withoutSuspension();
   const records: RunRecord[] = [];
@@ -150,7 +152,7 @@ export const recoverFound = async (
     try {
       const tools = { engine, info, clock: world.clock, ...(engineMs === undefined ? {} : { engineMs }) };
       const record = await listening(world, found.journal.instance, asEvents, (emit) =>
-        recoverDeadRun(found, { ...tools, emit }, waiting),
+        recoverDeadRun(found, { ...tools, emit, asIs: found.journal.id === asIs }, waiting),
       );
       if (record !== undefined) records.push(record);
     } catch (thrown) {

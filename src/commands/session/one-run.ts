@@ -54,7 +54,9 @@ const isHalf = ({ name }: Instance, run: string): StackBackupError =>
   new StackBackupError(
     'services-down',
     `the data of ${name} is half restored, since the restore ${run} could be brought to neither end`,
-    { next: 'Put right what it complains of, then `stack-backup recover`.' },
+    {
+      next: `Put right what it complains of, then \`stack-backup recover\`. Where that cannot be, put the data right by hand; \`stack-backup recover --as-is ${run}\` then starts what ran on it.`,
+    },
   );
 
 /** Listens for runs that began and did not end: a check that fails throws, and somebody has to end the run. */

@@ -49,6 +49,8 @@ export interface RecoveryTools {
   readonly emit: Emit;
   /** How long an engine that goes away meanwhile is waited for, ms; as long as a run does unless told. */
   readonly engineMs?: Duration;
+  /** Data that a restore has left half-way is taken as it stands. */
+  readonly asIs?: boolean;
 }
 
 /** What a recovery is given besides. */
@@ -114,11 +116,12 @@ const settledData = async (
   journal: Journal,
   context: RunContext,
   found: Pick<Found, 'backups' | 'path' | 'isOurs'> | undefined,
+  asIs: boolean | undefined,
 ): Promise<SettledData | undefined> => {
   if (found === undefined || !isHalfRestored(journal)) return undefined;
   // Loaded only now: few runs that die are restores, and the services of all others do not wait for it.
   const { settleDead } = await import('../restore/data/dead.ts');
-  return settleDead(journal, context, found);
+  return settleDead(journal, context, found, asIs);
 };
 
 /**
@@ -141,7 +144,7 @@ export const recoverRun = async (
   const context = patientContext({ ...tools, signal, warn }, tools.engineMs ?? defaultEngineMs);
   // Before the services: a hook on the host may be at work on their data. It takes milliseconds.
   await Promise.race([endOrphans(journal.id), pause(orphansMs, undefined, { ref: false })]);
-  const settled = await settledData(journal, context, found);
+  const settled = await settledData(journal, context, found, tools.asIs);
   // Where data had to be settled, the journal has been written already, and says so. Written by this process, one
   // that somebody else may have made up would be believed the next time.
   const note = (to: Journal): Promise<void> =>

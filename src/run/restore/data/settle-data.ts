@@ -44,6 +44,23 @@ const stopAll = async (
   return stopped;
 };
 
+/**
+ * Data that is to be taken as it stands: somebody has put it right by hand, or has given it up. Nothing is stopped
+ * and nothing is written; what the restore keeps down is to be started.
+ */
+export const asItStands = async (
+  { engine }: RunContext,
+  { run, containers }: Pick<HalfRestored, 'run' | 'containers'>,
+): Promise<SettledData> => {
+  const stopped = new Map<string, string>();
+  for (const { id, action, ended } of containers) {
+    const found = action === 'stop' && ended !== true ? await inspected(engine, id) : undefined;
+    if (found !== undefined && !isRunning(found.state)) stopped.set(id, found.startedAt);
+  }
+  await engine.removeHolders(run);
+  return { data: 'as-is', problems: [], stopped };
+};
+
 const putsOf = async (
   folder: string,
   mounts: readonly JournalPutBack[],

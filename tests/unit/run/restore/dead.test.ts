@@ -34,10 +34,10 @@ describe('a restore that died', () => {
   ) => {
     const memory = memoryEngine(now.map(detailsOf), () => false);
     const dead = deadJournal(backups, { id: 'box', kind: 'restore', restore, ...journal });
-    const recover = async () => {
+    const recover = async (asIs = false) => {
       await writeJournal(path, dead);
       memory.calls.length = 0;
-      const tools = { engine: memory.engine, local: true, clock: systemClock, emit: () => undefined };
+      const tools = { engine: memory.engine, local: true, clock: systemClock, emit: () => undefined, asIs };
       const { data } = await recoverRun(dead, tools, { found: { backups, path, isOurs: true } });
       const calls = memory.calls.filter(({ call }) => call !== 'inspect');
       return {
@@ -75,6 +75,24 @@ describe('a restore that died', () => {
     // Killed before they were started, the next recovery knows that they are down by this one's hand.
     expect(journal).toMatchObject({ phase: 'starting', restore: { data: 'rolled-back' } });
     expect(journal.containers.slice(0, 3)).toEqual([idOf('db', 0), idOf('app', 1), idOf('hand', 2)]);
+  });
+
+  it('has what is down started on its data as it stands, when somebody wants that, and stops nothing', async () => {
+    const { recover } = recovering(
+      [
+        { id: 'db', state: 'exited' },
+        { id: 'hand', state: 'running' },
+        { id: 'done', state: 'exited' },
+      ],
+      {
+        phase: 'restoring',
+        containers: [idOf('db', 7), idOf('hand', 9), idOf('done', 9, { ended: true })],
+      },
+    );
+    const { data, calls, journal } = await recover(true);
+    expect(data).toBe('as-is');
+    expect(calls).toEqual(['start db']);
+    expect(journal).toMatchObject({ phase: 'starting', restore: { data: 'as-is' } });
   });
 
   it.each(['restored', 'rolled-back', 'untouched'] as const)(
