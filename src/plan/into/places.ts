@@ -24,6 +24,8 @@ export interface Places {
   /** By service and path in the container (`bindKey`), and their paths below the new folder. */
   readonly binds: ReadonlyMap<string, { readonly path: string; readonly mount: ManifestMount }>;
   readonly leftOut: readonly ManifestMount[];
+  /** Anonymous volumes of replicas: each container had its own, and no compose file can say which gets which. */
+  readonly scattered: readonly ManifestMount[];
   /** Keys whose storage the original names itself: the copy gets a plain volume instead. */
   readonly detached: readonly string[];
 }
@@ -66,9 +68,18 @@ const volumesOf = ({ project, model, mounts }: IntoFacts): ReadonlyMap<string, P
   return new Map(all.map(({ key, raw, mount }) => [key, { spec: specOf(project, key, raw), mount }]));
 };
 
+const isScattered = (mount: ManifestMount, mounts: readonly ManifestMount[]): boolean => {
+  const isAt = ({ kind, anonymous, users: [user] }: ManifestMount): boolean =>
+    kind === 'volume' &&
+    anonymous &&
+    user?.service === mount.users[0]?.service &&
+    user?.destination === mount.users[0]?.destination;
+  return isAt(mount) && mounts.filter(isAt).length > 1;
+};
+
 const anonymousOf = ({ project, mounts }: IntoFacts): Places['anonymous'] =>
   mounts
-    .filter(({ kind, anonymous }) => kind === 'volume' && anonymous)
+    .filter((mount) => mount.kind === 'volume' && mount.anonymous && !isScattered(mount, mounts))
     .flatMap((mount, at) => {
       const [user] = mount.users;
       const key = `anonymous-${at + 1}`;
@@ -110,7 +121,8 @@ export const placesOf = (facts: IntoFacts): Places => {
     volumes,
     anonymous,
     binds,
-    leftOut: mounts.filter((mount) => !placed.has(mount)),
+    leftOut: mounts.filter((mount) => !placed.has(mount) && !isScattered(mount, mounts)),
+    scattered: mounts.filter((mount) => isScattered(mount, mounts)),
     detached: [...volumes.keys()].filter((key) => leadsAway(fieldsOf(fieldsOf(model.volumes)[key]))),
   };
 };

@@ -1,21 +1,10 @@
-import type { Warning } from '../../base/events.ts';
-import { singleDollars } from '../../stack/labels.ts';
 import { asksOf } from './asks.ts';
 import { hostPathsOf } from './host-paths.ts';
 import { bindKey, dataOf, type Places, placesOf } from './places.ts';
 import { fieldsOf, listOf, mapFields, textOf, without } from './read.ts';
-import type { Fields, IntoFacts, IntoPlan, KnownImage, Port } from './types.ts';
-
-/** The reference that gives a service its image again, and whether it has to be fetched. */
-const imageOf = (
-  service: Fields,
-  known: KnownImage | undefined,
-): { readonly image: string; readonly pull: boolean; readonly isExact: boolean } => {
-  if (known?.isHere) return { image: known.id, pull: false, isExact: true };
-  const [digest] = known?.digests ?? [];
-  if (digest !== undefined) return { image: digest, pull: true, isExact: true };
-  return { image: known?.name ?? textOf(service.image), pull: true, isExact: false };
-};
+import { imageOf, servicesOf } from './services.ts';
+import type { Fields, IntoFacts, IntoPlan, Port } from './types.ts';
+import { warningsOf } from './warnings.ts';
 
 const escaped = (text: string): string => text.replaceAll('$', '$$$$');
 
@@ -101,77 +90,6 @@ const portsOf = (services: Fields): readonly Port[] =>
           : [];
       }),
   );
-
-/** Those that are started: what ran, what the snapshot does not know and no profile holds back, and what those need. */
-const servicesOf = ({ model, images }: IntoFacts) => {
-  const all = Object.entries(fieldsOf(model.services)).map(([name, raw]) => ({ name, raw: fieldsOf(raw) }));
-  const isAsked = ({ name, raw }: (typeof all)[number]): boolean =>
-    images.get(name)?.ran ?? listOf(raw.profiles).length === 0;
-  const started = new Set(all.filter(isAsked).map(({ name }) => name));
-  for (const name of started)
-    for (const [needed, how] of Object.entries(fieldsOf(fieldsOf(fieldsOf(model.services)[name]).depends_on)))
-      if (fieldsOf(how).required !== false) started.add(needed);
-  return all.filter(({ name }) => started.has(name));
-};
-
-const warningsOf = (facts: IntoFacts, { leftOut, detached, binds }: Places): readonly Warning[] => {
-  const { images } = facts;
-  const services = servicesOf(facts);
-  const open = services.flatMap(({ name, raw }) =>
-    listOf(raw.volumes)
-      .map(fieldsOf)
-      .filter(
-        (one) =>
-          one.type === 'bind' && one.read_only !== true && !binds.has(bindKey(name, textOf(one.target))),
-      )
-      .map(({ source }) => ({ name, source: singleDollars(textOf(source)) })),
-  );
-  const inexact = services.filter(({ name, raw }) => !imageOf(raw, images.get(name)).isExact);
-  const shared = services.flatMap(({ name, raw }) =>
-    textOf(raw.container_name) === '' ? [] : [`${name} (${textOf(raw.container_name)})`],
-  );
-  const still = [...images.keys()].filter(
-    (name) => name in fieldsOf(facts.model.services) && !services.some((one) => one.name === name),
-  );
-  return [
-    ...(still.length === 0
-      ? []
-      : [
-          {
-            code: 'not-started',
-            message: `what did not run when the snapshot was made is not started: ${still.join(', ')}`,
-          },
-        ]),
-    ...inexact.map(({ name, raw }) => ({
-      code: 'image-by-name',
-      about: name,
-      message: `the image that ${name} ran cannot be had by its digest: ${imageOf(raw, images.get(name)).image} is taken as it is today`,
-    })),
-    ...leftOut.map(({ name }) => ({
-      code: 'not-restored',
-      about: name,
-      message: `${name} is in the snapshot, but no service of the compose files uses it: it is not put back`,
-    })),
-    ...detached.map((key) => ({
-      code: 'plain-volume',
-      about: key,
-      message: `the volume ${key} of the original is external, or lies on storage of its own: the copy gets a plain local volume`,
-    })),
-    ...open.map(({ name, source }) => ({
-      code: 'shared-path',
-      about: name,
-      message: `${name} can write to ${source}, which is not in the snapshot: the copy has it in common with whatever uses it here`,
-    })),
-    ...(shared.length === 0
-      ? []
-      : [
-          {
-            code: 'names-dropped',
-            message: `container names are given by Compose in the copy: ${shared.join(', ')}`,
-          },
-        ]),
-  ];
-};
 
 /**
  * What a second copy of a stack under another name is made of. Pure. It shares nothing with the original:

@@ -192,6 +192,19 @@ describe('planInto', () => {
     expect(warnings.map(({ code, about }) => [code, about])).toEqual([['image-by-name', 'name']]);
   });
 
+  it('gives replicas new anonymous volumes: nothing says which container gets which copy', () => {
+    const users = [{ service: 'app', destination: '/cache', writable: true }];
+    const mounts = ['one', 'two'].map((name) => mount({ name, anonymous: true, users }));
+    const { model, volumes, data, warnings } = planInto(
+      factsWith({ model: { services: { app: { image: 'app', scale: 2 } } }, mounts }),
+    );
+    expect([volumes, data, (model.services as { app: object }).app]).toMatchObject([[], [], { scale: 2 }]);
+    expect(warnings.filter(({ code }) => code === 'not-restored').map(({ about }) => about)).toEqual([
+      'one',
+      'two',
+    ]);
+  });
+
   it('starts what ran, what the snapshot does not know, and what these need', () => {
     const ops = { profiles: ['ops'], ports: [{ published: '80', protocol: 'tcp' }] };
     const { services, pulls, ports, hostPaths, warnings } = planInto(
