@@ -91,7 +91,7 @@ const commandLine: readonly BadInput[] = [
     what: 'values for a new stack where none is made',
     args: ['restore', 'shop', '--values', 'stack.env', '--yes'],
     ...usage,
-    says: ['--compose-file, --values and --folder are of a new stack'],
+    says: ['--compose-file, --values, --folder and --allow-host are of a new stack'],
     next: 'Say which with --into <project>',
   },
   {
