@@ -20,10 +20,10 @@ const table = 'tests/faults/table.test.ts';
 /** Random trees on real file systems; fewer of them with `CASES=few` (tests/support/cases.ts). */
 const copying = 'tests/unit/copy/{back,large,warm}/**/*.test.ts';
 
-/** The longest begin first, and those that only compute fill what is left. */
+/** The longest begin first, then those that wait for clocks; and those that only compute fill what is left. */
 const order = [
-  ...['/faults/storage-', '/e2e/drill/', '/faults/', '/e2e/', '/contract/'],
-  ...['/unit/copy/back/', '/unit/copy/', '/unit/hooks/'],
+  ...['/faults/storage-', '/e2e/restore-dumps', '/e2e/drill/', '/faults/', '/e2e/', '/contract/'],
+  ...['/unit/base/', '/unit/copy/back/', '/unit/copy/', '/unit/hooks/'],
 ];
 
 class LongestFirst extends BaseSequencer {
