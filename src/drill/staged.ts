@@ -1,3 +1,4 @@
+import { afterMs } from '../base/wait/heed.ts';
 import type { ContainerDetails } from '../docker/engine.ts';
 import { awaitServer } from '../hooks/load/ready.ts';
 import type { LoadContext, LoadSource } from '../hooks/load/types.ts';
@@ -6,7 +7,7 @@ import { askInSandbox, notAsked } from './checks/configured.ts';
 import { awaitHealth, containersOf } from './checks/health.ts';
 import { rowsChecks } from './checks/rows.ts';
 import { askedServer, contextFor, dumpsOf } from './data/databases.ts';
-import { limitsOf, longestTimer, within } from './data/limit.ts';
+import { limitsOf, within } from './data/limit.ts';
 import { loadOne } from './data/load.ts';
 import { letIn } from './data/postgres.ts';
 import { openServer } from './data/ready.ts';
@@ -66,10 +67,7 @@ const awaitDatabase = async (
   if (context === undefined) return;
   const limitMs = patienceWith(starting, details);
   // One that takes the question and never answers is left to its limit, too.
-  const signal = AbortSignal.any([
-    context.signal,
-    AbortSignal.timeout(Math.min(limitMs + answersSoonMs, longestTimer)),
-  ]);
+  const signal = AbortSignal.any([context.signal, afterMs(limitMs + answersSoonMs)]);
   await awaitServer({ ...context, signal }, limitMs).catch(() => context.signal.throwIfAborted());
 };
 

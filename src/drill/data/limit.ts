@@ -1,9 +1,8 @@
 import { formatDuration } from '../../base/duration.ts';
+import { afterMs, heeding } from '../../base/wait/heed.ts';
 import type { LoadContext, LoadSource } from '../../hooks/load/types.ts';
 import type { CheckResult } from '../../run/drill/record.ts';
 
-/** The longest time a timer of Node can wait, ms; a longer one would fire at once. */
-export const longestTimer = 2 ** 31 - 1;
 /** Where no hook of the configuration says how long its dump may take. */
 const defaultMs = 60 * 60_000;
 /** A load builds indexes besides. */
@@ -26,21 +25,13 @@ export const within = async (
   limitMs: number,
   work: (context: LoadContext) => Promise<readonly CheckResult[]>,
 ): Promise<readonly CheckResult[]> => {
-  const limit = AbortSignal.timeout(Math.min(limitMs, longestTimer));
+  const limit = afterMs(limitMs);
   const signal = AbortSignal.any([context.signal, limit]);
-  const working = work({ ...context, signal });
-  working.catch(() => undefined);
-  const { promise: over, reject } = Promise.withResolvers<never>();
-  const onAbort = (): void => reject(signal.reason);
-  signal.addEventListener('abort', onAbort, { once: true });
   try {
-    signal.throwIfAborted();
-    return await Promise.race([working, over]);
+    return await heeding(signal, () => work({ ...context, signal }));
   } catch (error) {
     if (context.signal.aborted || !limit.aborted) throw error;
     const message = `it did not end within ${formatDuration(limitMs)}`;
     return [{ kind: 'rows', about: dump.path, ok: false, message }];
-  } finally {
-    signal.removeEventListener('abort', onAbort);
   }
 };

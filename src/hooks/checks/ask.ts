@@ -1,5 +1,6 @@
 import { formatDuration } from '../../base/duration.ts';
 import { StackBackupError } from '../../base/errors.ts';
+import { afterMs } from '../../base/wait/heed.ts';
 import type { Check, CommandCheck, PostgresCheck, SqliteCheck } from '../../config/checks/types.ts';
 import type { HookConfig } from '../../config/types.ts';
 import type { Engine } from '../../docker/engine.ts';
@@ -11,8 +12,6 @@ import { accessOf } from '../postgres/server.ts';
 import { operate } from '../sqlite/operate.ts';
 import { locateDatabase } from '../sqlite/place.ts';
 
-/** The longest time a timer of Node can wait, ms; a longer one would fire at once. */
-const longestTimer = 2 ** 31 - 1;
 /** Longest value of a check, bytes. */
 const longestValue = 4096;
 
@@ -149,7 +148,7 @@ export const inTime = async (
   signal: AbortSignal,
   ask: (signal: AbortSignal) => Promise<string>,
 ): Promise<string> => {
-  const limit = AbortSignal.timeout(Math.min(check.timeout, longestTimer));
+  const limit = afterMs(check.timeout);
   const both = AbortSignal.any([signal, limit]);
   both.throwIfAborted();
   const asking = ask(both);

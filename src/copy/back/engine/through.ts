@@ -1,6 +1,7 @@
 import { basename, dirname, join } from 'node:path';
 import { Readable } from 'node:stream';
 import { StackBackupError } from '../../../base/errors.ts';
+import { statusOf } from '../../../docker/failure.ts';
 import { difference, sideBySide } from '../../../snapshot/entries/compare.ts';
 import { printable, type RecordEntry, readRecords, sortRecords } from '../../../snapshot/entries/records.ts';
 import { recordEntries } from '../../../snapshot/entries/write.ts';
@@ -50,8 +51,7 @@ async function* presentOrNothing(target: EngineTarget, signal: AbortSignal | und
   try {
     yield* presentIn(target, signal);
   } catch (error) {
-    const isGone = error instanceof StackBackupError && error.details.status === 404;
-    if (!isGone || !target.inParent) throw error;
+    if (statusOf(error) !== 404 || !target.inParent) throw error;
   }
 }
 

@@ -6,26 +6,18 @@ import { Readable } from 'node:stream';
 import { StackBackupError } from '../../../base/errors.ts';
 import { TarReader } from '../../../copy/archive/tar.ts';
 import { archiveEnd, memberHead, paddingAfter } from '../../../copy/back/place/headers.ts';
+import { statusOf } from '../../../docker/failure.ts';
 import { bareFile } from '../../../snapshot/entries/bare.ts';
 import type { RecordEntry } from '../../../snapshot/entries/records.ts';
 import { printable } from '../../output.ts';
 import type { LoadContext } from '../types.ts';
-
-/** What there is under a path of a container: a regular file, with the hash of its content. */
-export interface EngineFile {
-  readonly entry: RecordEntry;
-  readonly sha256: string;
-}
-
-const isNotFound = (error: unknown): boolean =>
-  error instanceof StackBackupError && error.details.status === 404;
 
 /** Undefined for what is not there. */
 export const unlessMissing = async <T>(work: () => Promise<T>): Promise<T | undefined> => {
   try {
     return await work();
   } catch (error) {
-    if (isNotFound(error)) return undefined;
+    if (statusOf(error) === 404) return undefined;
     throw error;
   }
 };
@@ -54,25 +46,25 @@ export const entryThrough = async (
   return found;
 };
 
-/** A regular file of a container, its bytes written to a new file; undefined where there is none. */
+/** The SHA-256 of a regular file of a container, its bytes written to a new file; undefined where there is none. */
 export const fetchThrough = async (
   context: LoadContext,
   path: string,
   into?: string,
-): Promise<EngineFile | undefined> => {
+): Promise<string | undefined> => {
   const { engine, container, signal } = context;
   const tar = await unlessMissing(() => engine.readArchive(container.id, path, signal));
   if (tar === undefined) return undefined;
-  let entry: RecordEntry | undefined;
+  let isThere = false;
   const hash: Hash = createHash('sha256');
   let waiting: Buffer[] = [];
   const reader = new TarReader({
     entry: (member) => {
-      if (entry !== undefined || member.type !== 'file' || member.target !== undefined)
+      if (isThere || member.type !== 'file' || member.target !== undefined)
         throw new StackBackupError('hook-failed', `"${printable(path, 200)}" is not a regular file`, {
           next: 'Give the path of the database file itself.',
         });
-      entry = member;
+      isThere = true;
     },
     data: (chunk) => {
       hash.update(chunk);
@@ -92,7 +84,7 @@ export const fetchThrough = async (
     tar.destroy();
     await file?.close();
   }
-  return entry && { entry, sha256: hash.digest('hex') };
+  return isThere ? hash.digest('hex') : undefined;
 };
 
 /** A file to be put into a folder of a container: the bytes of one of this machine, or none. */

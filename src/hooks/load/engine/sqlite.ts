@@ -122,7 +122,7 @@ const swap = async (context: LoadContext, plan: SqliteEngineLoadPlan): Promise<v
   try {
     const sent = await putThrough(context, path, [...beside, { name, like, content }]);
     const found = await fetchThrough(context, path);
-    if (found?.sha256 !== sent) throw new Error('it is not there as it was sent');
+    if (found !== sent) throw new Error('it is not there as it was sent');
   } catch (cause) {
     throw new StackBackupError('hook-failed', `cannot load ${plan.database}: ${messageOf(cause)}`, {
       cause,
